@@ -12,7 +12,7 @@ use crate::crypto::provider::CryptoProvider;
 use crate::error::ConfigError;
 use crate::identity::PeerId;
 #[cfg(feature = "keylog")]
-use crate::link::KeyLog;
+use crate::keylog::KeyLog;
 
 /// The longest name of an application protocol, in bytes of UTF-8.
 pub const MAX_APP_PROTOCOL: usize = 64;
@@ -24,26 +24,6 @@ pub const MAX_CREDENTIALS: usize = 512;
 pub const MIN_MAX_PACKET: u16 = 2_048 + 40;
 /// The largest packet size that may be agreed on: 16 KiB of payload, header and tag.
 pub const MAX_MAX_PACKET: u16 = 16_384 + 40;
-
-/// Which end of a link this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Sent the first packet.
-    Initiator,
-    /// Answered it.
-    Responder,
-}
-
-impl Role {
-    /// The other end.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::Initiator => Self::Responder,
-            Self::Responder => Self::Initiator,
-        }
-    }
-}
 
 /// What carries a session's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

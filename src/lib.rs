@@ -17,32 +17,13 @@
 
 extern crate alloc;
 
-mod config;
 pub mod crypto;
-mod error;
-mod event;
-mod identity;
-mod link;
-mod packet;
+mod role;
 mod seed;
 mod session;
-#[cfg(feature = "testing")]
-#[doc(hidden)]
-pub mod testing;
 mod time;
-mod wire;
 
-pub use config::{
-    Admission, Carrier, ClientConfig, Expect, Limits, ServerConfig, Signer, Suite, Timeouts, Verdict,
-};
-pub use error::{
-    BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
-    StreamError,
-};
-pub use event::{CloseReason, CloseSource, Event, PeerIncompatible, PeerMisbehaved, ProtocolCode, RefuseCode};
-pub use identity::{PeerId, PeerIdError};
+pub use role::Role;
 pub use seed::{Seed, SeedError};
-pub use session::{
-    Direction, End, HandshakeInfo, More, Received, Role, Session, Stats, StreamId, StreamInput, Transmit,
-};
+pub use session::{Direction, StreamId};
 pub use time::Instant;

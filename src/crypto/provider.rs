@@ -70,13 +70,8 @@ pub trait Aead: Send + Sync {
     ///
     /// # Errors
     /// [`Rejected`] if the tag does not fit; what `in_out` then holds is not specified and must not be used.
-    fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> Result<(), Rejected>;
+    fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8], tag: &[u8; TAG_LEN])
+    -> Result<(), Rejected>;
 }
 
 /// A header mask with its key.

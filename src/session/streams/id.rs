@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::config::Role;
+use crate::role::Role;
 
 /// The number of a stream (R-8.2-1): `index << 2 | unidirectional << 1 | opened by the responder`.
 ///

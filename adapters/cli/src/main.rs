@@ -1,0 +1,3 @@
+//! The `aitcp` command.
+
+fn main() {}

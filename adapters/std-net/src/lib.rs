@@ -1,0 +1,1 @@
+//! AI-TCP over blocking sockets of the standard library.

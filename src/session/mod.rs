@@ -1,0 +1,5 @@
+//! The lasting relation of two identities.
+
+mod streams;
+
+pub use streams::{Direction, StreamId};

@@ -1,0 +1,5 @@
+//! Streams of messages.
+
+mod id;
+
+pub use id::{Direction, StreamId};

@@ -1,0 +1,1 @@
+//! Virtual time, a link emulator and pairs of sessions.
