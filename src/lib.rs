@@ -22,6 +22,7 @@ mod role;
 mod seed;
 mod session;
 mod time;
+mod wire;
 
 pub use role::Role;
 pub use seed::{Seed, SeedError};

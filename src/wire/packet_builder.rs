@@ -1,0 +1,244 @@
+//! Handshake packets, from values to bytes (specification, section 4).
+//!
+//! A value in a trailer covers every byte before it, header included, and can be computed only once those stand. So a packet with a
+//! trailer is made in steps: each hands out the bytes that the next value covers. Lists and names are taken as they are: whoever
+//! made the configuration has checked them against the maxima of R-4-2.
+#![forbid(unsafe_code)]
+
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
+
+use flatbuffers::{FlatBufferBuilder, WIPOffset};
+
+use super::{HEADER_LEN, Header, PacketKind, Params, tables};
+use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN, TAG_LEN};
+use crate::role::Role;
+
+/// What a Hello says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hello<'a> {
+    /// Protocol versions in order of preference.
+    pub(crate) versions: &'a [u16],
+    /// Suite ids in order of preference.
+    pub(crate) suites: &'a [u8],
+    /// The initiator's nonce.
+    pub(crate) random: &'a [u8; 32],
+    /// The initiator's X25519 share.
+    pub(crate) key_share: &'a [u8; 32],
+    /// What the responder is to write into its packets.
+    pub(crate) connection_id: NonZeroU64,
+    /// The application protocol asked for.
+    pub(crate) app_protocol: &'a str,
+    /// The realm asked for; `""` = none.
+    pub(crate) realm: &'a str,
+}
+
+impl Hello<'_> {
+    /// Everything up to the tag.
+    pub(crate) fn build(&self) -> UntaggedHello {
+        let mut builder = FlatBufferBuilder::new();
+        let args = tables::HelloArgs {
+            versions: Some(builder.create_vector(self.versions)),
+            suites: Some(builder.create_vector(self.suites)),
+            random: Some(&tables::Bytes32(*self.random)),
+            key_share: Some(&tables::Bytes32(*self.key_share)),
+            connection_id: self.connection_id.get(),
+            app_protocol: Some(builder.create_string(self.app_protocol)),
+            realm: if self.realm.is_empty() { None } else { Some(builder.create_string(self.realm)) },
+            ..tables::HelloArgs::default()
+        };
+        let root = tables::Hello::create(&mut builder, &args);
+        let no_cookie = [0; 32];
+        let tail = size_of::<tables::HelloTrailer>().saturating_sub(no_cookie.len());
+        UntaggedHello(assemble(PacketKind::Hello, None, &[table(&mut builder, root), &no_cookie], tail))
+    }
+}
+
+/// A Hello up to its cookie.
+#[derive(Debug)]
+pub(crate) struct UntaggedHello(Vec<u8>);
+
+impl UntaggedHello {
+    /// What the peer_tag covers: header, table and cookie.
+    pub(crate) fn tagged(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The whole packet, with the tag if a particular identity is asked for.
+    pub(crate) fn tag(self, peer_tag: Option<&[u8; 32]>) -> Vec<u8> {
+        let mut packet = self.0;
+        packet.extend_from_slice(peer_tag.unwrap_or(&[0; 32]));
+        packet.extend_from_slice(&[0; 32]); // no ticket, so no binder
+        packet
+    }
+}
+
+/// What a Refuse says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refuse<'a> {
+    /// SHA-256 of the Hello's header and whole body.
+    pub(crate) hello_hash: &'a [u8; 32],
+    /// The reason.
+    pub(crate) code: u16,
+    /// What this responder speaks.
+    pub(crate) versions: &'a [u16],
+    /// The suites that it has.
+    pub(crate) suites: &'a [u8],
+}
+
+impl Refuse<'_> {
+    /// The whole packet.
+    pub(crate) fn build(&self, receiver: NonZeroU64) -> Vec<u8> {
+        let mut builder = FlatBufferBuilder::new();
+        let args = tables::RefuseArgs {
+            hello_hash: Some(&tables::Bytes32(*self.hello_hash)),
+            code: tables::RefuseCode(self.code),
+            versions: Some(builder.create_vector(self.versions)),
+            suites: Some(builder.create_vector(self.suites)),
+        };
+        let root = tables::Refuse::create(&mut builder, &args);
+        assemble(PacketKind::Refuse, Some(receiver), &[table(&mut builder, root)], 0)
+    }
+}
+
+/// What an Accept says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accept<'a> {
+    /// The version chosen.
+    pub(crate) version: u16,
+    /// The id of the suite chosen.
+    pub(crate) suite: u8,
+    /// The responder's nonce.
+    pub(crate) random: &'a [u8; 32],
+    /// The responder's X25519 share.
+    pub(crate) key_share: &'a [u8; 32],
+    /// What the initiator is to write into its packets.
+    pub(crate) connection_id: NonZeroU64,
+}
+
+impl Accept<'_> {
+    /// The whole packet.
+    pub(crate) fn build(&self, receiver: NonZeroU64) -> Vec<u8> {
+        let mut builder = FlatBufferBuilder::new();
+        let args = tables::AcceptArgs {
+            version: self.version,
+            suite: self.suite,
+            random: Some(&tables::Bytes32(*self.random)),
+            key_share: Some(&tables::Bytes32(*self.key_share)),
+            connection_id: self.connection_id.get(),
+            ..tables::AcceptArgs::default()
+        };
+        let root = tables::Accept::create(&mut builder, &args);
+        assemble(PacketKind::Accept, Some(receiver), &[table(&mut builder, root)], 0)
+    }
+}
+
+/// A KemOffer in the clear, with room for the tag.
+pub(crate) fn kem_offer(receiver: NonZeroU64, encapsulation_key: &[u8; KEM_KEY_LEN]) -> Vec<u8> {
+    with_tag_room(assemble(PacketKind::KemOffer, Some(receiver), &[encapsulation_key], TAG_LEN))
+}
+
+/// A KemReply in the clear, with room for the tag.
+pub(crate) fn kem_reply(receiver: NonZeroU64, ciphertext: &[u8; KEM_CIPHERTEXT_LEN]) -> Vec<u8> {
+    with_tag_room(assemble(PacketKind::KemReply, Some(receiver), &[ciphertext], TAG_LEN))
+}
+
+/// What a ResponderAuth or an InitiatorAuth says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Auth<'a> {
+    /// What the sender can take.
+    pub(crate) params: Params,
+    /// Who the sender is.
+    pub(crate) identity: &'a [u8; 32],
+    /// Opaque to the protocol.
+    pub(crate) credentials: &'a [u8],
+}
+
+impl Auth<'_> {
+    /// Everything up to the signature, for a sender of this role.
+    pub(crate) fn build(&self, sender: Role, receiver: NonZeroU64) -> UnsignedAuth {
+        let mut builder = FlatBufferBuilder::new();
+        let params = Some(self.params.write(&mut builder));
+        let identity = tables::Bytes32(*self.identity);
+        let credentials =
+            if self.credentials.is_empty() { None } else { Some(builder.create_vector(self.credentials)) };
+        let (kind, table) = match sender {
+            Role::Responder => {
+                let args = tables::ResponderAuthArgs { params, identity: Some(&identity), credentials };
+                let root = tables::ResponderAuth::create(&mut builder, &args);
+                (PacketKind::ResponderAuth, table(&mut builder, root))
+            }
+            Role::Initiator => {
+                let args = tables::InitiatorAuthArgs { params, identity: Some(&identity), credentials, claim: None };
+                let root = tables::InitiatorAuth::create(&mut builder, &args);
+                (PacketKind::InitiatorAuth, table(&mut builder, root))
+            }
+        };
+        let tail = size_of::<tables::AuthTrailer>().saturating_add(TAG_LEN);
+        UnsignedAuth(assemble(kind, Some(receiver), &[table], tail))
+    }
+}
+
+/// An Auth packet up to its table.
+#[derive(Debug)]
+pub(crate) struct UnsignedAuth(Vec<u8>);
+
+impl UnsignedAuth {
+    /// What the signature covers of this packet: header and table.
+    pub(crate) fn covered(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Goes on with the signature in place.
+    pub(crate) fn sign(mut self, signature: &[u8; 64]) -> UnfinishedAuth {
+        self.0.extend_from_slice(signature);
+        UnfinishedAuth(self.0)
+    }
+}
+
+/// An Auth packet up to its signature.
+#[derive(Debug)]
+pub(crate) struct UnfinishedAuth(Vec<u8>);
+
+impl UnfinishedAuth {
+    /// The whole packet in the clear, with room for the tag.
+    pub(crate) fn finish(mut self, finished: &[u8; 32]) -> Vec<u8> {
+        self.0.extend_from_slice(finished);
+        with_tag_room(self.0)
+    }
+}
+
+/// The bytes of a finished table.
+fn table<'a, T>(builder: &'a mut FlatBufferBuilder<'_>, root: WIPOffset<T>) -> &'a [u8] {
+    builder.finish_minimal(root);
+    builder.finished_data()
+}
+
+/// A header and the body's first parts; `tail` bytes of the body are still to come, and there is room for them.
+fn assemble(kind: PacketKind, receiver: Option<NonZeroU64>, parts: &[&[u8]], tail: usize) -> Vec<u8> {
+    let length = parts.iter().fold(tail, |sum, part| sum.saturating_add(part.len()));
+    debug_assert!(length <= usize::from(u16::MAX), "inputs are within their maxima");
+    let header = Header {
+        kind,
+        length: u16::try_from(length).unwrap_or(u16::MAX),
+        epoch: match kind {
+            PacketKind::KemOffer | PacketKind::ResponderAuth | PacketKind::KemReply => 1,
+            PacketKind::InitiatorAuth => 2,
+            _ => 0,
+        },
+        connection_id: receiver.map_or(0, NonZeroU64::get),
+        number_field: 0,
+    };
+    let mut packet = Vec::with_capacity(HEADER_LEN.saturating_add(length));
+    packet.extend_from_slice(&header.to_bytes());
+    for part in parts {
+        packet.extend_from_slice(part);
+    }
+    packet
+}
+
+/// Sealing happens in place, so the tag's room is there before the tag is.
+fn with_tag_room(mut packet: Vec<u8>) -> Vec<u8> {
+    packet.extend_from_slice(&[0; TAG_LEN]);
+    packet
+}

@@ -1,0 +1,90 @@
+//! The sealed packets in which each end proves who it is.
+#![forbid(unsafe_code)]
+
+use super::{MAX_CREDENTIALS, Malformed, bounded_bytes, verified};
+use crate::wire::{BadParams, Params, tables};
+
+/// The opened body of a ResponderAuth or an InitiatorAuth with a signature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AuthView<'a> {
+    /// What the sender can take.
+    pub(crate) params: Params,
+    /// The identity that the sender claims, not yet looked at.
+    pub(crate) identity: &'a [u8; 32],
+    /// Opaque to the protocol; at most 512 bytes.
+    pub(crate) credentials: &'a [u8],
+    /// The table: what the signature covers of this body.
+    pub(crate) covered: &'a [u8],
+    /// Over the transcript, the header and [`Self::covered`].
+    pub(crate) signature: &'a [u8; 64],
+    /// Over the same and the signature.
+    pub(crate) finished: &'a [u8; 32],
+}
+
+/// Why the body of an Auth packet is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthError {
+    /// It breaks a rule of its form.
+    Malformed,
+    /// A parameter is outside its range.
+    BadParams,
+}
+
+impl<'a> AuthView<'a> {
+    /// Takes the whole body of a ResponderAuth, opened, without the tag.
+    pub(crate) fn of_responder(body: &'a [u8]) -> Result<Self, AuthError> {
+        let trailer = Trailer::split(body)?;
+        let auth = verified::<tables::ResponderAuth<'_>>(trailer.table)?;
+        Self::new(auth.params(), auth.identity(), auth.credentials(), trailer)
+    }
+
+    /// Takes the whole body of an InitiatorAuth, opened, without the tag.
+    pub(crate) fn of_initiator(body: &'a [u8]) -> Result<Self, AuthError> {
+        let trailer = Trailer::split(body)?;
+        let auth = verified::<tables::InitiatorAuth<'_>>(trailer.table)?;
+        Self::new(auth.params(), auth.identity(), auth.credentials(), trailer)
+    }
+
+    fn new(
+        params: tables::Params<'a>,
+        identity: Option<&'a tables::Bytes32>,
+        credentials: Option<flatbuffers::Vector<'a, u8>>,
+        Trailer { table, signature, finished }: Trailer<'a>,
+    ) -> Result<Self, AuthError> {
+        Ok(Self {
+            identity: &identity.ok_or(Malformed)?.0,
+            credentials: bounded_bytes(credentials, MAX_CREDENTIALS)?,
+            params: Params::from_table(params)?,
+            covered: table,
+            signature,
+            finished,
+        })
+    }
+}
+
+/// `table || signature || finished`.
+struct Trailer<'a> {
+    table: &'a [u8],
+    signature: &'a [u8; 64],
+    finished: &'a [u8; 32],
+}
+
+impl<'a> Trailer<'a> {
+    fn split(body: &'a [u8]) -> Result<Self, Malformed> {
+        let (signed, finished) = body.split_last_chunk().ok_or(Malformed)?;
+        let (table, signature) = signed.split_last_chunk().ok_or(Malformed)?;
+        Ok(Self { table, signature, finished })
+    }
+}
+
+impl From<Malformed> for AuthError {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl From<BadParams> for AuthError {
+    fn from(BadParams: BadParams) -> Self {
+        Self::BadParams
+    }
+}

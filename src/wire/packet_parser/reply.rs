@@ -1,0 +1,72 @@
+//! The responder's clear answers to a Hello.
+#![forbid(unsafe_code)]
+
+use core::num::NonZeroU64;
+
+use super::{MAX_SUITES, MAX_VERSIONS, Malformed, Versions, bounded_bytes, own_id, verified};
+use crate::wire::tables;
+
+/// The body of an Accept: what the responder chose, and its share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AcceptView<'a> {
+    /// The version chosen.
+    pub(crate) version: u16,
+    /// The id of the suite chosen.
+    pub(crate) suite: u8,
+    /// The responder's nonce.
+    pub(crate) random: &'a [u8; 32],
+    /// The responder's X25519 share.
+    pub(crate) key_share: &'a [u8; 32],
+    /// What the initiator writes into its packets.
+    pub(crate) connection_id: NonZeroU64,
+    /// The responder took the ticket that it was offered.
+    pub(crate) resumed: bool,
+    /// The responder took the early data that came with it.
+    pub(crate) early_accepted: bool,
+}
+
+impl<'a> AcceptView<'a> {
+    /// Takes the whole body.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
+        let accept = verified::<tables::Accept<'_>>(body)?;
+        Ok(Self {
+            version: accept.version(),
+            suite: accept.suite(),
+            random: &accept.random().0,
+            key_share: &accept.key_share().0,
+            connection_id: own_id(accept.connection_id())?,
+            resumed: accept.resumed(),
+            early_accepted: accept.early_accepted(),
+        })
+    }
+}
+
+/// The body of a Refuse: why there will be no Accept. Unauthenticated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RefuseView<'a> {
+    /// SHA-256 of the Hello's header and whole body.
+    pub(crate) hello_hash: &'a [u8; 32],
+    /// The reason; an unknown one says as much as none.
+    pub(crate) code: u16,
+    /// What the responder speaks; at most 8 versions.
+    pub(crate) versions: Option<Versions<'a>>,
+    /// The suites that the responder has; at most 8 ids.
+    pub(crate) suites: &'a [u8],
+}
+
+impl<'a> RefuseView<'a> {
+    /// Takes the whole body.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
+        let refuse = verified::<tables::Refuse<'_>>(body)?;
+        let versions = refuse.versions();
+        if versions.is_some_and(|versions| versions.len() > MAX_VERSIONS) {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            hello_hash: &refuse.hello_hash().0,
+            code: refuse.code().0,
+            versions: versions.map(Versions),
+            suites: bounded_bytes(refuse.suites(), MAX_SUITES)?,
+        })
+    }
+}

@@ -1,0 +1,550 @@
+//! Builder against parser, and the parser against everything else.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::{format, vec};
+
+use flatbuffers::FlatBufferBuilder;
+use proptest::collection::vec as vec_of;
+use proptest::prelude::*;
+
+use super::*;
+use crate::crypto::provider::TAG_LEN;
+use crate::role::Role;
+use crate::wire::packet_builder::{self, Accept, Auth, Hello, Refuse};
+use crate::wire::{HEADER_LEN, Header, PacketKind, Params, tables};
+
+/// Every handshake packet fits the smallest datagram that the protocol counts on.
+const MAX_HANDSHAKE_PACKET: usize = 1232;
+const SAMPLE: [u8; 32] = [0xA5; 32];
+
+/// A Hello field by field, without regard to any rule.
+#[derive(Clone)]
+struct RawHello {
+    versions: Vec<u16>,
+    suites: Vec<u8>,
+    connection_id: u64,
+    app_protocol: String,
+    realm: Option<String>,
+    ticket: Option<Vec<u8>>,
+    padding: Option<Vec<u8>>,
+    cookie: [u8; 32],
+    peer_tag: [u8; 32],
+    binder: [u8; 32],
+}
+
+impl RawHello {
+    fn smallest() -> Self {
+        Self {
+            versions: vec![10],
+            suites: vec![2],
+            connection_id: 1,
+            app_protocol: String::from("a"),
+            realm: None,
+            ticket: None,
+            padding: None,
+            cookie: [0; 32],
+            peer_tag: [0; 32],
+            binder: [0; 32],
+        }
+    }
+
+    fn largest() -> Self {
+        Self {
+            versions: vec![10; 8],
+            suites: vec![2; 8],
+            connection_id: u64::MAX,
+            app_protocol: "a".repeat(64),
+            realm: Some("r".repeat(64)),
+            ticket: Some(vec![0xEE; 512]),
+            padding: None,
+            cookie: SAMPLE,
+            peer_tag: SAMPLE,
+            binder: SAMPLE,
+        }
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let mut builder = FlatBufferBuilder::new();
+        let args = tables::HelloArgs {
+            versions: Some(builder.create_vector(&self.versions)),
+            suites: Some(builder.create_vector(&self.suites)),
+            random: Some(&tables::Bytes32(SAMPLE)),
+            key_share: Some(&tables::Bytes32(SAMPLE)),
+            connection_id: self.connection_id,
+            app_protocol: Some(builder.create_string(&self.app_protocol)),
+            realm: self.realm.as_ref().map(|realm| builder.create_string(realm)),
+            ticket: self.ticket.as_ref().map(|ticket| builder.create_vector(ticket)),
+            padding: self.padding.as_ref().map(|padding| builder.create_vector(padding)),
+        };
+        let root = tables::Hello::create(&mut builder, &args);
+        builder.finish_minimal(root);
+        [builder.finished_data(), &self.cookie, &self.peer_tag, &self.binder].concat()
+    }
+}
+
+fn hello_fits(change: impl FnOnce(&mut RawHello)) -> bool {
+    let mut hello = RawHello::smallest();
+    change(&mut hello);
+    HelloView::parse(&hello.body()).is_ok()
+}
+
+fn largest_params() -> Params {
+    Params {
+        max_packet: 16_424,
+        session_credit: 1 << 62,
+        stream_credit: 1 << 62,
+        bidirectional_streams: 1 << 60,
+        unidirectional_streams: 1 << 60,
+        max_message: u64::MAX,
+        idle_timeout_ms: u32::MAX,
+        compression: true,
+    }
+}
+
+/// An InitiatorAuth with every field that the schema has, at its largest.
+fn largest_initiator_auth() -> Vec<u8> {
+    let mut builder = FlatBufferBuilder::new();
+    let params = tables::ParamsArgs {
+        max_packet: 16_424,
+        session_credit: 1 << 62,
+        stream_credit: 1 << 62,
+        bidirectional_streams: 1 << 60,
+        unidirectional_streams: 1 << 60,
+        max_message: u64::MAX,
+        idle_timeout_ms: u32::MAX,
+        compression: true,
+        receipts: true,
+        max_datagram: u16::MAX,
+        max_ack_delay_ms: u16::MAX,
+    };
+    let args = tables::InitiatorAuthArgs {
+        params: Some(tables::Params::create(&mut builder, &params)),
+        identity: Some(&tables::Bytes32(SAMPLE)),
+        credentials: Some(builder.create_vector(&[1_u8; 512])),
+        claim: Some(&tables::Claim::new(&SAMPLE, u64::MAX, &SAMPLE)),
+    };
+    let root = tables::InitiatorAuth::create(&mut builder, &args);
+    builder.finish_minimal(root);
+    [builder.finished_data(), &[3; 64], &[4; 32]].concat()
+}
+
+fn receiver() -> NonZeroU64 {
+    NonZeroU64::MAX
+}
+
+fn auth_packet(auth: &Auth<'_>, sender: Role) -> Vec<u8> {
+    auth.build(sender, receiver()).sign(&[3; 64]).finish(&[4; 32])
+}
+
+/// The body of a packet that this crate built, tag room excluded, with its header checked.
+fn body_of(packet: &[u8], kind: PacketKind, tag_len: usize) -> &[u8] {
+    let (header, body) = packet.split_first_chunk().unwrap();
+    let header = Header::parse(header).unwrap();
+    assert_eq!((header.kind, usize::from(header.length), header.number_field), (kind, body.len(), 0));
+    &body[..body.len() - tag_len]
+}
+
+#[test]
+fn the_largest_of_each_handshake_packet_fits() {
+    let hello = RawHello::largest().body();
+    assert!(HelloView::parse(&hello).is_ok());
+    let room = MAX_HANDSHAKE_PACKET - HEADER_LEN - hello.len();
+    // A datagram carrier pads up to the limit: the vector's length and at most 7 bytes of alignment come with it.
+    let padded = RawHello { padding: Some(vec![0; room - 12]), ..RawHello::largest() }.body();
+    assert!(HelloView::parse(&padded).is_ok());
+
+    let refuse = Refuse { hello_hash: &SAMPLE, code: u16::MAX, versions: &[10; 8], suites: &[1; 8] }.build(receiver());
+    let accept = Accept {
+        version: u16::MAX,
+        suite: u8::MAX,
+        random: &SAMPLE,
+        key_share: &SAMPLE,
+        connection_id: NonZeroU64::MAX,
+    };
+    let accept = accept.build(receiver());
+    let auth = Auth { params: largest_params(), identity: &SAMPLE, credentials: &[1; 512] };
+    let packets = [
+        HEADER_LEN + padded.len(),
+        refuse.len(),
+        accept.len(),
+        packet_builder::kem_offer(receiver(), &[1; KEM_KEY_LEN]).len(),
+        auth_packet(&auth, Role::Responder).len(),
+        packet_builder::kem_reply(receiver(), &[1; KEM_CIPHERTEXT_LEN]).len(),
+        auth_packet(&auth, Role::Initiator).len(),
+        HEADER_LEN + largest_initiator_auth().len() + TAG_LEN,
+    ];
+    for len in packets {
+        assert!(len <= MAX_HANDSHAKE_PACKET, "{packets:?}");
+    }
+    assert_eq!(packets[3], 1224);
+    assert!(AuthView::of_initiator(&largest_initiator_auth()).is_ok());
+
+    // Answers to a stranger are smaller than what the stranger sent.
+    assert!(refuse.len() < HEADER_LEN + RawHello::smallest().body().len());
+}
+
+#[test]
+fn each_maximum_holds_to_the_byte() {
+    for (len, fits) in [(0, false), (1, true), (7, true), (8, true), (9, false)] {
+        assert_eq!(hello_fits(|hello| hello.versions = vec![10; len]), fits, "{len} versions");
+        assert_eq!(hello_fits(|hello| hello.suites = vec![2; len]), fits, "{len} suites");
+    }
+    for (len, fits) in [(0, false), (1, true), (63, true), (64, true), (65, false)] {
+        assert_eq!(hello_fits(|hello| hello.app_protocol = "a".repeat(len)), fits, "{len} bytes of app_protocol");
+    }
+    for (len, fits) in [(0, true), (63, true), (64, true), (65, false)] {
+        assert_eq!(hello_fits(|hello| hello.realm = Some("r".repeat(len))), fits, "{len} bytes of realm");
+    }
+    for (len, fits) in [(0, true), (511, true), (512, true), (513, false)] {
+        assert_eq!(hello_fits(|hello| hello.ticket = Some(vec![1; len])), fits, "{len} bytes of ticket");
+        let auth = Auth { params: largest_params(), identity: &SAMPLE, credentials: &vec![1; len] };
+        let packet = auth_packet(&auth, Role::Responder);
+        let body = body_of(&packet, PacketKind::ResponderAuth, TAG_LEN);
+        assert_eq!(AuthView::of_responder(body).is_ok(), fits, "{len} bytes of credentials");
+    }
+    for (len, fits) in [(0, true), (8, true), (9, false)] {
+        let (versions, suites) = (vec![10; len], vec![1; len]);
+        let more_versions = Refuse { hello_hash: &SAMPLE, code: 0, versions: &versions, suites: &[] }.build(receiver());
+        assert_eq!(RefuseView::parse(&more_versions[HEADER_LEN..]).is_ok(), fits, "{len} versions in a Refuse");
+        let more_suites = Refuse { hello_hash: &SAMPLE, code: 0, versions: &[], suites: &suites }.build(receiver());
+        assert_eq!(RefuseView::parse(&more_suites[HEADER_LEN..]).is_ok(), fits, "{len} suites in a Refuse");
+    }
+    for len in [KEM_KEY_LEN - 1, KEM_KEY_LEN, KEM_KEY_LEN + 1] {
+        assert_eq!(kem_offer(&vec![0; len]).is_ok(), len == KEM_KEY_LEN);
+    }
+    for len in [KEM_CIPHERTEXT_LEN - 1, KEM_CIPHERTEXT_LEN, KEM_CIPHERTEXT_LEN + 1] {
+        assert_eq!(kem_reply(&vec![0; len]).is_ok(), len == KEM_CIPHERTEXT_LEN);
+    }
+}
+
+#[test]
+fn what_a_hello_must_not_say_is_refused() {
+    assert!(!hello_fits(|hello| hello.connection_id = 0));
+    assert!(!hello_fits(|hello| hello.binder = SAMPLE), "a binder without a ticket");
+    assert!(!hello_fits(|hello| (hello.binder, hello.ticket) = (SAMPLE, Some(Vec::new()))), "an empty ticket is none");
+    assert!(hello_fits(|hello| (hello.binder, hello.ticket) = (SAMPLE, Some(vec![1]))));
+    assert!(!hello_fits(|hello| hello.padding = Some(vec![0, 0, 1])), "padding is zeros");
+}
+
+#[test]
+fn padding_and_cookies_have_no_place_on_a_stream() {
+    let for_stream = |hello: RawHello| HelloView::parse(&hello.body()).unwrap().for_stream().is_ok();
+    assert!(for_stream(RawHello::smallest()));
+    assert!(for_stream(RawHello { padding: Some(Vec::new()), ..RawHello::smallest() }), "empty is as good as absent");
+    assert!(!for_stream(RawHello { padding: Some(vec![0]), ..RawHello::smallest() }));
+    assert!(!for_stream(RawHello { cookie: SAMPLE, ..RawHello::smallest() }));
+}
+
+#[test]
+fn an_accept_needs_a_connection_id() {
+    let build = |connection_id| {
+        let mut builder = FlatBufferBuilder::new();
+        let args = tables::AcceptArgs {
+            version: 10,
+            suite: 1,
+            random: Some(&tables::Bytes32(SAMPLE)),
+            key_share: Some(&tables::Bytes32(SAMPLE)),
+            connection_id,
+            ..tables::AcceptArgs::default()
+        };
+        let root = tables::Accept::create(&mut builder, &args);
+        builder.finish_minimal(root);
+        builder.finished_data().to_vec()
+    };
+    assert!(AcceptView::parse(&build(1)).is_ok());
+    assert_eq!(AcceptView::parse(&build(0)).err(), Some(Malformed));
+}
+
+#[test]
+fn an_identity_is_required_and_a_zero_one_is_not_an_absent_one() {
+    let build = |identity: Option<tables::Bytes32>| {
+        let mut builder = FlatBufferBuilder::new();
+        let params = tables::Params::create(
+            &mut builder,
+            &tables::ParamsArgs { max_message: 1, ..tables::ParamsArgs::default() },
+        );
+        let args =
+            tables::ResponderAuthArgs { params: Some(params), identity: identity.as_ref(), ..Default::default() };
+        let root = tables::ResponderAuth::create(&mut builder, &args);
+        builder.finish_minimal(root);
+        [builder.finished_data(), &[0; 96]].concat()
+    };
+    assert!(AuthView::of_responder(&build(Some(tables::Bytes32(SAMPLE)))).is_ok());
+    assert!(AuthView::of_responder(&build(Some(tables::Bytes32([0; 32])))).is_ok(), "weak keys are not our business");
+    assert_eq!(AuthView::of_responder(&build(None)).err(), Some(AuthError::Malformed));
+}
+
+#[test]
+fn a_missing_required_field_is_malformed() {
+    let mut builder = FlatBufferBuilder::new();
+    let table = builder.start_table();
+    let root = builder.end_table(table);
+    builder.finish_minimal(root);
+    let empty = builder.finished_data();
+    assert_eq!(HelloView::parse(&[empty, &[0; 96]].concat()).err(), Some(Malformed));
+    assert_eq!(RefuseView::parse(empty).err(), Some(Malformed));
+    assert_eq!(AcceptView::parse(empty).err(), Some(Malformed));
+    let auth = [empty, &[0; 96]].concat();
+    assert_eq!(AuthView::of_responder(&auth).err(), Some(AuthError::Malformed));
+    assert_eq!(AuthView::of_initiator(&auth).err(), Some(AuthError::Malformed));
+}
+
+#[test]
+fn params_outside_their_ranges_are_told_apart_from_malformed_ones() {
+    let outcome = |change: fn(&mut Params, u64), value: u64| {
+        let mut params = largest_params();
+        change(&mut params, value);
+        let packet = auth_packet(&Auth { params, identity: &SAMPLE, credentials: &[] }, Role::Initiator);
+        match AuthView::of_initiator(body_of(&packet, PacketKind::InitiatorAuth, TAG_LEN)) {
+            Ok(view) => {
+                assert_eq!(view.params, params);
+                true
+            }
+            Err(error) => {
+                assert_eq!(error, AuthError::BadParams);
+                false
+            }
+        }
+    };
+    let max_packet = |params: &mut Params, value| params.max_packet = u16::try_from(value).unwrap();
+    for (value, fits) in [(0, false), (2_087, false), (2_088, true), (16_424, true), (16_425, false), (65_535, false)] {
+        assert_eq!(outcome(max_packet, value), fits, "max_packet {value}");
+    }
+    let credits: [fn(&mut Params, u64); 2] =
+        [|params, value| params.session_credit = value, |params, value| params.stream_credit = value];
+    for (value, fits) in [(0, true), (1 << 62, true), ((1 << 62) + 1, false), (u64::MAX, false)] {
+        for credit in credits {
+            assert_eq!(outcome(credit, value), fits, "credit {value}");
+        }
+    }
+    let counts: [fn(&mut Params, u64); 2] =
+        [|params, value| params.bidirectional_streams = value, |params, value| params.unidirectional_streams = value];
+    for (value, fits) in [(0, true), (1 << 60, true), ((1 << 60) + 1, false), (u64::MAX, false)] {
+        for count in counts {
+            assert_eq!(outcome(count, value), fits, "streams {value}");
+        }
+    }
+    for (value, fits) in [(0, false), (1, true), (u64::MAX, true)] {
+        assert_eq!(outcome(|params, value| params.max_message = value, value), fits, "max_message {value}");
+    }
+}
+
+/// Runs `bytes` through every parser; the outcome does not matter, only that there is one.
+fn parse_as_everything(bytes: &[u8]) {
+    if let Ok(hello) = HelloView::parse(bytes) {
+        assert!(!hello.app_protocol.is_empty() && hello.versions.iter().count() <= MAX_VERSIONS);
+    }
+    if let Ok(refuse) = RefuseView::parse(bytes) {
+        assert!(refuse.versions.iter().flat_map(|versions| versions.iter()).count() <= MAX_VERSIONS);
+    }
+    let _ = AcceptView::parse(bytes);
+    for auth in [AuthView::of_responder(bytes), AuthView::of_initiator(bytes)].into_iter().flatten() {
+        assert_eq!(auth.covered.len() + 96, bytes.len());
+        assert!(auth.credentials.len() <= MAX_CREDENTIALS);
+    }
+}
+
+fn specimens() -> [Vec<u8>; 6] {
+    let refuse = Refuse { hello_hash: &SAMPLE, code: 3, versions: &[10, 11], suites: &[1, 2] }.build(receiver());
+    let accept = Accept { version: 10, suite: 2, random: &SAMPLE, key_share: &SAMPLE, connection_id: receiver() };
+    let auth = Auth { params: largest_params(), identity: &SAMPLE, credentials: b"credentials" };
+    [
+        RawHello::smallest().body(),
+        RawHello { ticket: Some(vec![9; 40]), ..RawHello::largest() }.body(),
+        refuse[HEADER_LEN..].to_vec(),
+        accept.build(receiver())[HEADER_LEN..].to_vec(),
+        body_of(&auth_packet(&auth, Role::Responder), PacketKind::ResponderAuth, TAG_LEN).to_vec(),
+        largest_initiator_auth(),
+    ]
+}
+
+#[test]
+fn every_truncation_and_every_flipped_bit_is_survived() {
+    for mut bytes in specimens() {
+        for len in 0..=bytes.len() {
+            parse_as_everything(&bytes[..len]);
+        }
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                bytes[position] ^= 1 << bit;
+                parse_as_everything(&bytes);
+                bytes[position] ^= 1 << bit;
+            }
+        }
+    }
+}
+
+#[test]
+fn an_encoding_that_shares_and_reorders_is_as_good_as_any() {
+    // Fields in another order than our builder's, one vector under two names, and a field from a later version of the schema.
+    let mut builder = FlatBufferBuilder::new();
+    let shared = builder.create_vector(b"ab");
+    let name = builder.create_string("protocol");
+    let unknown = builder.create_vector(&[1_u64, 2, 3]);
+    let versions = builder.create_vector(&[10_u16, 9]);
+    let table = builder.start_table();
+    builder.push_slot_always(22, unknown);
+    builder.push_slot_always(tables::Hello::VT_RANDOM, tables::Bytes32(SAMPLE));
+    builder.push_slot_always(tables::Hello::VT_TICKET, shared);
+    builder.push_slot_always(tables::Hello::VT_REALM, name);
+    builder.push_slot_always(tables::Hello::VT_APP_PROTOCOL, name);
+    builder.push_slot_always(tables::Hello::VT_SUITES, shared);
+    builder.push_slot_always(tables::Hello::VT_CONNECTION_ID, 7_u64);
+    builder.push_slot_always(tables::Hello::VT_VERSIONS, versions);
+    builder.push_slot_always(tables::Hello::VT_KEY_SHARE, tables::Bytes32([1; 32]));
+    let root = builder.end_table(table);
+    builder.finish_minimal(root);
+    let body = [builder.finished_data(), &[0; 96]].concat();
+
+    let hello = HelloView::parse(&body).unwrap();
+    assert_eq!((hello.suites, hello.app_protocol, hello.realm), (&b"ab"[..], "protocol", "protocol"));
+    assert_eq!((hello.random, hello.key_share, hello.connection_id.get()), (&SAMPLE, &[1; 32], 7));
+    assert_eq!(hello.versions.iter().collect::<Vec<_>>(), [10, 9]);
+    assert_eq!(hello.peer_tag, None);
+}
+
+#[test]
+fn text_that_is_not_utf8_is_malformed() {
+    let mut body = RawHello { app_protocol: String::from("marker"), ..RawHello::smallest() }.body();
+    let position = body.windows(6).position(|window| window == b"marker").unwrap();
+    assert!(HelloView::parse(&body).is_ok());
+    body[position] = 0xFF;
+    assert_eq!(HelloView::parse(&body).err(), Some(Malformed));
+}
+
+proptest! {
+    #[test]
+    fn a_hello_reads_as_it_was_written(
+        versions in vec_of(any::<u16>(), 1..=8),
+        suites in vec_of(any::<u8>(), 1..=8),
+        random: [u8; 32],
+        key_share: [u8; 32],
+        connection_id in 1..=u64::MAX,
+        app_protocol in "[a-z]{1,64}",
+        realm in "[a-z]{0,64}",
+        peer_tag: Option<[u8; 32]>,
+    ) {
+        let connection_id = NonZeroU64::new(connection_id).unwrap();
+        let hello = Hello {
+            versions: &versions,
+            suites: &suites,
+            random: &random,
+            key_share: &key_share,
+            connection_id,
+            app_protocol: &app_protocol,
+            realm: &realm,
+        };
+        let untagged = hello.build();
+        let tagged = untagged.tagged().to_vec();
+        let packet = untagged.tag(peer_tag.as_ref());
+        prop_assert_eq!(&packet[..packet.len() - 64], &tagged[..]);
+
+        let view = HelloView::parse(body_of(&packet, PacketKind::Hello, 0)).unwrap().for_stream().unwrap();
+        prop_assert_eq!(view.versions.iter().collect::<Vec<_>>(), versions);
+        prop_assert_eq!(view.suites, &suites);
+        prop_assert_eq!((view.random, view.key_share, view.connection_id), (&random, &key_share, connection_id));
+        prop_assert_eq!((view.app_protocol, view.realm), (&app_protocol[..], &realm[..]));
+        prop_assert_eq!(view.peer_tag, peer_tag.as_ref().filter(|tag| **tag != [0; 32]));
+        prop_assert_eq!(view.tagged, &tagged[HEADER_LEN..]);
+    }
+
+    #[test]
+    fn answers_read_as_they_were_written(
+        id in 1..=u64::MAX,
+        receiver in 1..=u64::MAX,
+        a: [u8; 32],
+        b: [u8; 32],
+        version: u16,
+        suite: u8,
+        code: u16,
+        versions in vec_of(any::<u16>(), 0..=8),
+        suites in vec_of(any::<u8>(), 0..=8),
+    ) {
+        let receiver = NonZeroU64::new(receiver).unwrap();
+        let connection_id = NonZeroU64::new(id).unwrap();
+        let packet = Accept { version, suite, random: &a, key_share: &b, connection_id }.build(receiver);
+        let view = AcceptView::parse(body_of(&packet, PacketKind::Accept, 0)).unwrap();
+        prop_assert_eq!((view.version, view.suite, view.random, view.key_share), (version, suite, &a, &b));
+        prop_assert_eq!((view.connection_id, view.resumed, view.early_accepted), (connection_id, false, false));
+
+        let packet = Refuse { hello_hash: &a, code, versions: &versions, suites: &suites }.build(receiver);
+        let view = RefuseView::parse(body_of(&packet, PacketKind::Refuse, 0)).unwrap();
+        prop_assert_eq!((view.hello_hash, view.code, view.suites), (&a, code, &suites[..]));
+        prop_assert_eq!(view.versions.iter().flat_map(|list| list.iter()).collect::<Vec<_>>(), versions);
+        prop_assert_eq!(Header::parse(packet.first_chunk().unwrap()).unwrap().connection_id, receiver.get());
+    }
+
+    #[test]
+    fn an_auth_reads_as_it_was_written(
+        max_packet in 2_088..=16_424_u16,
+        session_credit in 0..=1_u64 << 62,
+        bidirectional_streams in 0..=1_u64 << 60,
+        max_message in 1..=u64::MAX,
+        idle_timeout_ms: u32,
+        compression: bool,
+        identity: [u8; 32],
+        credentials in vec_of(any::<u8>(), 0..=512),
+        initiator: bool,
+    ) {
+        let params = Params {
+            max_packet,
+            session_credit,
+            stream_credit: session_credit / 2,
+            bidirectional_streams,
+            unidirectional_streams: bidirectional_streams / 2,
+            max_message,
+            idle_timeout_ms,
+            compression,
+        };
+        let auth = Auth { params, identity: &identity, credentials: &credentials };
+        let (role, kind, epoch) = if initiator {
+            (Role::Initiator, PacketKind::InitiatorAuth, 2)
+        } else {
+            (Role::Responder, PacketKind::ResponderAuth, 1)
+        };
+        let unsigned = auth.build(role, receiver());
+        let covered = unsigned.covered().to_vec();
+        let packet = unsigned.sign(&[3; 64]).finish(&[4; 32]);
+        prop_assert_eq!(Header::parse(packet.first_chunk().unwrap()).unwrap().epoch, epoch);
+        let body = body_of(&packet, kind, TAG_LEN);
+        let view = if initiator { AuthView::of_initiator(body) } else { AuthView::of_responder(body) }.unwrap();
+        prop_assert_eq!(view.params, params);
+        prop_assert_eq!((view.identity, view.credentials), (&identity, &credentials[..]));
+        prop_assert_eq!((view.signature, view.finished), (&[3; 64], &[4; 32]));
+        prop_assert_eq!(view.covered, &covered[HEADER_LEN..]);
+    }
+
+    #[test]
+    fn bytes_changed_at_will_are_survived(
+        which in 0..6_usize,
+        changes in vec_of((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut: prop::sample::Index,
+    ) {
+        let mut bytes = specimens()[which].clone();
+        for (position, value) in changes {
+            let position = position.index(bytes.len());
+            bytes[position] = value;
+        }
+        parse_as_everything(&bytes);
+        parse_as_everything(&bytes[..cut.index(bytes.len())]);
+    }
+
+    #[test]
+    fn small_offsets_anywhere_are_survived(which in 0..6_usize, at: prop::sample::Index, value in 0..300_u32) {
+        // Offsets and vtable entries are small numbers: arbitrary bytes seldom look like one.
+        let mut bytes = specimens()[which].clone();
+        let at = at.index(bytes.len() - 3) / 2 * 2;
+        bytes[at..at + 2].copy_from_slice(&value.to_le_bytes()[..2]);
+        parse_as_everything(&bytes);
+        bytes[at..at + 4].copy_from_slice(&value.wrapping_neg().to_le_bytes());
+        parse_as_everything(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_survived(bytes in vec_of(any::<u8>(), 0..400)) {
+        parse_as_everything(&bytes);
+        let text = format!("{bytes:?}");
+        parse_as_everything(text.as_bytes());
+    }
+}
