@@ -17,10 +17,10 @@ use crate::crypto::signature::is_acceptable_point;
 /// ```
 /// use aitcp::PeerId;
 ///
-/// let text = "aitcp16adfsqvzky9t042tlmfujeq88g8wzuhnm2nzxfd0qgdx3ac82ydqlqv4re";
+/// let text = "aitcp1af9xcclzn3fq40h42pa3xtk9lx25wa4wh6l8hyjzrm4xj9zx6gkqcd0hjr";
 /// let peer: PeerId = text.parse()?;
 /// assert_eq!(peer.to_string(), text);
-/// assert!("aitcp16adfsqvzky9t042tlmfujeq88g8wzuhnm2nzxfd0qgdx3ac82ydqlqv4rf".parse::<PeerId>().is_err());
+/// assert!("aitcp1af9xcclzn3fq40h42pa3xtk9lx25wa4wh6l8hyjzrm4xj9zx6gkqcd0hjq".parse::<PeerId>().is_err());
 /// # Ok::<(), aitcp::PeerIdError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,12 +18,14 @@
 extern crate alloc;
 
 pub mod crypto;
+mod identity;
 mod role;
 mod seed;
 mod session;
 mod time;
 mod wire;
 
+pub use identity::{PeerId, PeerIdError};
 pub use role::Role;
 pub use seed::{Seed, SeedError};
 pub use session::{Direction, StreamId};
