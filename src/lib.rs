@@ -18,6 +18,7 @@
 extern crate alloc;
 
 pub mod crypto;
+mod event;
 mod identity;
 mod role;
 mod seed;
@@ -25,6 +26,7 @@ mod session;
 mod time;
 mod wire;
 
+pub use event::{CloseReason, CloseSource, Event, PeerIncompatible, PeerMisbehaved, ProtocolCode, RefuseCode};
 pub use identity::{PeerId, PeerIdError};
 pub use role::Role;
 pub use seed::{Seed, SeedError};

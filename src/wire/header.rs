@@ -4,7 +4,7 @@
 /// Length of a header in bytes.
 pub(crate) const HEADER_LEN: usize = 24;
 
-/// The protocol version that this crate speaks, the first byte of every packet (R-3-1).
+/// The protocol version that this crate speaks, the first byte of every packet (R-3.1-1).
 pub(crate) const VERSION: u8 = 10;
 
 /// The header of a packet, of a known version and kind.

@@ -1,7 +1,7 @@
 //! Bytes to valid values and back: no keys, no protocol state.
 //!
 //! A packet is a fixed [`Header`] and a body. The tables in bodies are FlatBuffers; they are read through generated code, and only
-//! after verification with limits of our own (R-4-1). What a parser returns cannot be invalid: whoever holds a view need not check
+//! after verification with limits of our own (R-3.3-2). What a parser returns cannot be invalid: whoever holds a view need not check
 //! again.
 
 mod header;
@@ -9,6 +9,7 @@ mod params;
 
 pub(crate) mod packet_builder;
 pub(crate) mod packet_parser;
+pub(crate) mod payload;
 
 // Made by `schemas/generate` and compared by it; not ours to format or to lint. It reads unchecked, so nothing but this folder may
 // see it, and only behind `packet_parser::verified`.

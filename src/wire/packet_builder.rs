@@ -2,7 +2,7 @@
 //!
 //! A value in a trailer covers every byte before it, header included, and can be computed only once those stand. So a packet with a
 //! trailer is made in steps: each hands out the bytes that the next value covers. Lists and names are taken as they are: whoever
-//! made the configuration has checked them against the maxima of R-4-2.
+//! made the configuration has checked them against the maxima of R-3.3-5.
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;
@@ -12,6 +12,7 @@ use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
 use super::{HEADER_LEN, Header, PacketKind, Params, tables};
 use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN, TAG_LEN};
+use crate::event::RefuseCode;
 use crate::role::Role;
 
 /// What a Hello says.
@@ -79,7 +80,7 @@ pub(crate) struct Refuse<'a> {
     /// SHA-256 of the Hello's header and whole body.
     pub(crate) hello_hash: &'a [u8; 32],
     /// The reason.
-    pub(crate) code: u16,
+    pub(crate) code: RefuseCode,
     /// What this responder speaks.
     pub(crate) versions: &'a [u16],
     /// The suites that it has.
@@ -92,7 +93,7 @@ impl Refuse<'_> {
         let mut builder = FlatBufferBuilder::new();
         let args = tables::RefuseArgs {
             hello_hash: Some(&tables::Bytes32(*self.hello_hash)),
-            code: tables::RefuseCode(self.code),
+            code: tables::RefuseCode(self.code.code()),
             versions: Some(builder.create_vector(self.versions)),
             suites: Some(builder.create_vector(self.suites)),
         };
@@ -144,7 +145,7 @@ pub(crate) fn kem_reply(receiver: NonZeroU64, ciphertext: &[u8; KEM_CIPHERTEXT_L
 }
 
 /// What a ResponderAuth or an InitiatorAuth says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Auth<'a> {
     /// What the sender can take.
     pub(crate) params: Params,
@@ -180,7 +181,6 @@ impl Auth<'_> {
 }
 
 /// An Auth packet up to its table.
-#[derive(Debug)]
 pub(crate) struct UnsignedAuth(Vec<u8>);
 
 impl UnsignedAuth {
@@ -197,7 +197,6 @@ impl UnsignedAuth {
 }
 
 /// An Auth packet up to its signature.
-#[derive(Debug)]
 pub(crate) struct UnfinishedAuth(Vec<u8>);
 
 impl UnfinishedAuth {

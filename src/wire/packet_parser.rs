@@ -56,7 +56,7 @@ impl Versions<'_> {
     }
 }
 
-/// Reads the table that takes up the whole of `bytes`, within the limits of R-4-1.
+/// Reads the table that takes up the whole of `bytes`, within the limits of R-3.3-2.
 ///
 /// The generated readers do not check what they follow. This function is the only way to one, so none is built on bytes that the
 /// official verifier has not accepted.
@@ -79,7 +79,7 @@ fn bounded_bytes(vector: Option<Vector<'_, u8>>, max: usize) -> Result<&[u8], Ma
     if bytes.len() <= max { Ok(bytes) } else { Err(Malformed) }
 }
 
-/// A connection id of the sender's: never 0 (R-4-3).
+/// A connection id of the sender's: never 0 (R-3.3-5).
 fn own_id(id: u64) -> Result<NonZeroU64, Malformed> {
     NonZeroU64::new(id).ok_or(Malformed)
 }

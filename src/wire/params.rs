@@ -12,7 +12,7 @@ const MAX_CREDIT: u64 = 1 << 62;
 /// The largest absolute count of streams of a kind: stream numbers stay below 2^62.
 const MAX_STREAMS: u64 = 1 << 60;
 
-/// What one end announced in its Auth packet. Read from the wire it is within the ranges of R-7-1.
+/// What one end announced in its Auth packet. Read from the wire it is within the ranges of R-7.1-1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Params {
     /// The longest packet taken, header and tag included.
@@ -68,7 +68,7 @@ impl Params {
         tables::Params::create(builder, &args)
     }
 
-    /// The ranges of R-7-1.
+    /// The ranges of R-7.1-1.
     fn is_in_range(&self) -> bool {
         PACKET_RANGE.contains(&self.max_packet)
             && self.session_credit <= MAX_CREDIT

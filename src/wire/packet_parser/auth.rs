@@ -5,7 +5,7 @@ use super::{MAX_CREDENTIALS, Malformed, bounded_bytes, verified};
 use crate::wire::{BadParams, Params, tables};
 
 /// The opened body of a ResponderAuth or an InitiatorAuth with a signature.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct AuthView<'a> {
     /// What the sender can take.
     pub(crate) params: Params,

@@ -71,7 +71,7 @@ impl<'a> HelloView<'a> {
         })
     }
 
-    /// Goes on only with what may come over a stream carrier: neither padding nor a cookie has a place there (R-4-4).
+    /// Goes on only with what may come over a stream carrier: neither padding nor a cookie has a place there (R-4.1-3).
     pub(crate) fn for_stream(self) -> Result<Self, Malformed> {
         if self.is_padded || self.cookie.is_some() { Err(Malformed) } else { Ok(self) }
     }

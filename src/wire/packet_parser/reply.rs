@@ -4,6 +4,7 @@
 use core::num::NonZeroU64;
 
 use super::{MAX_SUITES, MAX_VERSIONS, Malformed, Versions, bounded_bytes, own_id, verified};
+use crate::event::RefuseCode;
 use crate::wire::tables;
 
 /// The body of an Accept: what the responder chose, and its share.
@@ -46,8 +47,8 @@ impl<'a> AcceptView<'a> {
 pub(crate) struct RefuseView<'a> {
     /// SHA-256 of the Hello's header and whole body.
     pub(crate) hello_hash: &'a [u8; 32],
-    /// The reason; an unknown one says as much as none.
-    pub(crate) code: u16,
+    /// The reason; `Unspecified` stands for those that this version does not know, too (R-4.3-2).
+    pub(crate) code: RefuseCode,
     /// What the responder speaks; at most 8 versions.
     pub(crate) versions: Option<Versions<'a>>,
     /// The suites that the responder has; at most 8 ids.
@@ -64,7 +65,7 @@ impl<'a> RefuseView<'a> {
         }
         Ok(Self {
             hello_hash: &refuse.hello_hash().0,
-            code: refuse.code().0,
+            code: RefuseCode::from_code(refuse.code().0).unwrap_or(RefuseCode::Unspecified),
             versions: versions.map(Versions),
             suites: bounded_bytes(refuse.suites(), MAX_SUITES)?,
         })

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::crypto::provider::TAG_LEN;
+use crate::event::RefuseCode;
 use crate::role::Role;
 use crate::wire::packet_builder::{self, Accept, Auth, Hello, Refuse};
 use crate::wire::{HEADER_LEN, Header, PacketKind, Params, tables};
@@ -154,7 +155,8 @@ fn the_largest_of_each_handshake_packet_fits() {
     let padded = RawHello { padding: Some(vec![0; room - 12]), ..RawHello::largest() }.body();
     assert!(HelloView::parse(&padded).is_ok());
 
-    let refuse = Refuse { hello_hash: &SAMPLE, code: u16::MAX, versions: &[10; 8], suites: &[1; 8] }.build(receiver());
+    let refuse =
+        Refuse { hello_hash: &SAMPLE, code: RefuseCode::Busy, versions: &[10; 8], suites: &[1; 8] }.build(receiver());
     let accept = Accept {
         version: u16::MAX,
         suite: u8::MAX,
@@ -205,9 +207,12 @@ fn each_maximum_holds_to_the_byte() {
     }
     for (len, fits) in [(0, true), (8, true), (9, false)] {
         let (versions, suites) = (vec![10; len], vec![1; len]);
-        let more_versions = Refuse { hello_hash: &SAMPLE, code: 0, versions: &versions, suites: &[] }.build(receiver());
+        let more_versions =
+            Refuse { hello_hash: &SAMPLE, code: RefuseCode::Unspecified, versions: &versions, suites: &[] }
+                .build(receiver());
         assert_eq!(RefuseView::parse(&more_versions[HEADER_LEN..]).is_ok(), fits, "{len} versions in a Refuse");
-        let more_suites = Refuse { hello_hash: &SAMPLE, code: 0, versions: &[], suites: &suites }.build(receiver());
+        let more_suites = Refuse { hello_hash: &SAMPLE, code: RefuseCode::Unspecified, versions: &[], suites: &suites }
+            .build(receiver());
         assert_eq!(RefuseView::parse(&more_suites[HEADER_LEN..]).is_ok(), fits, "{len} suites in a Refuse");
     }
     for len in [KEM_KEY_LEN - 1, KEM_KEY_LEN, KEM_KEY_LEN + 1] {
@@ -346,7 +351,9 @@ fn parse_as_everything(bytes: &[u8]) {
 }
 
 fn specimens() -> [Vec<u8>; 6] {
-    let refuse = Refuse { hello_hash: &SAMPLE, code: 3, versions: &[10, 11], suites: &[1, 2] }.build(receiver());
+    let refuse =
+        Refuse { hello_hash: &SAMPLE, code: RefuseCode::UnknownAppProtocol, versions: &[10, 11], suites: &[1, 2] }
+            .build(receiver());
     let accept = Accept { version: 10, suite: 2, random: &SAMPLE, key_share: &SAMPLE, connection_id: receiver() };
     let auth = Auth { params: largest_params(), identity: &SAMPLE, credentials: b"credentials" };
     [
@@ -405,6 +412,23 @@ fn an_encoding_that_shares_and_reorders_is_as_good_as_any() {
 }
 
 #[test]
+fn a_refusal_for_a_reason_of_a_later_version_is_one_without_a_reason() {
+    let parsed = |code| {
+        let mut builder = FlatBufferBuilder::new();
+        let args = tables::RefuseArgs {
+            hello_hash: Some(&tables::Bytes32(SAMPLE)),
+            code: tables::RefuseCode(code),
+            ..tables::RefuseArgs::default()
+        };
+        let root = tables::Refuse::create(&mut builder, &args);
+        builder.finish_minimal(root);
+        RefuseView::parse(builder.finished_data()).unwrap().code
+    };
+    assert_eq!((0..=6).map(parsed).collect::<Vec<_>>(), RefuseCode::ALL);
+    assert_eq!([parsed(7), parsed(u16::MAX)], [RefuseCode::Unspecified; 2]);
+}
+
+#[test]
 fn text_that_is_not_utf8_is_malformed() {
     let mut body = RawHello { app_protocol: String::from("marker"), ..RawHello::smallest() }.body();
     let position = body.windows(6).position(|window| window == b"marker").unwrap();
@@ -457,7 +481,7 @@ proptest! {
         b: [u8; 32],
         version: u16,
         suite: u8,
-        code: u16,
+        code in 0..=6_u16,
         versions in vec_of(any::<u16>(), 0..=8),
         suites in vec_of(any::<u8>(), 0..=8),
     ) {
@@ -468,6 +492,7 @@ proptest! {
         prop_assert_eq!((view.version, view.suite, view.random, view.key_share), (version, suite, &a, &b));
         prop_assert_eq!((view.connection_id, view.resumed, view.early_accepted), (connection_id, false, false));
 
+        let code = RefuseCode::from_code(code).unwrap();
         let packet = Refuse { hello_hash: &a, code, versions: &versions, suites: &suites }.build(receiver);
         let view = RefuseView::parse(body_of(&packet, PacketKind::Refuse, 0)).unwrap();
         prop_assert_eq!((view.hello_hash, view.code, view.suites), (&a, code, &suites[..]));
