@@ -20,6 +20,7 @@ extern crate alloc;
 pub mod crypto;
 mod event;
 mod identity;
+mod packet;
 mod role;
 mod seed;
 mod session;

@@ -46,6 +46,11 @@ impl PacketKeys {
         self.aead.open(&self.nonce(number), aad, in_out, tag)
     }
 
+    /// Whether these are keys for a datagram carrier.
+    pub(crate) fn has_mask(&self) -> bool {
+        self.mask.is_some()
+    }
+
     /// The header mask for a sample of ciphertext; `None` on stream carriers.
     pub(crate) fn mask(&self, sample: &[u8; SAMPLE_LEN]) -> Option<[u8; MASK_LEN]> {
         self.mask.as_ref().map(|mask| mask.mask(sample))

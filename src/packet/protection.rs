@@ -1,0 +1,174 @@
+//! Sealing and opening one packet in place (specification, section 5.3).
+//!
+//! A packet is `header || body || tag` in one slice. Keys that come with a header mask are those of a datagram carrier, where the
+//! number travels, masked, in the header; without one it is implicit and its field is 0.
+#![forbid(unsafe_code)]
+
+use super::PacketNumber;
+use crate::crypto::aead::PacketKeys;
+use crate::crypto::provider::{MASK_LEN, Rejected, TAG_LEN};
+use crate::wire::HEADER_LEN;
+
+/// Seals `packet`: a header with the number field 0, the plaintext, and room for the tag. Number and keys are used up by it.
+pub(crate) fn seal(keys: &PacketKeys, number: PacketNumber, packet: &mut [u8]) {
+    if try_seal(keys, number, packet).is_none() {
+        debug_assert!(false, "a packet has a header, a tag and, on a datagram carrier, a sample");
+        packet.fill(0); // not a packet, but not plaintext either
+    }
+}
+
+fn try_seal(keys: &PacketKeys, number: PacketNumber, packet: &mut [u8]) -> Option<()> {
+    let (header, sealed) = packet.split_first_chunk_mut::<HEADER_LEN>()?;
+    if keys.has_mask() {
+        *header.last_chunk_mut()? = number.get().to_le_bytes();
+    }
+    let (body, tag) = sealed.split_last_chunk_mut::<TAG_LEN>()?;
+    *tag = keys.seal(number.get(), header, body);
+    if let Some(mask) = keys.mask(sealed.first_chunk()?) {
+        *header.last_chunk_mut()? = (number.get() ^ low_bits(mask)).to_le_bytes();
+    }
+    Some(())
+}
+
+/// Opens `packet` under its number, and returns its body without the tag.
+///
+/// # Errors
+/// [`Rejected`] if it does not open. Then `packet` must not be used any more.
+pub(crate) fn open<'a>(
+    keys: &PacketKeys,
+    number: PacketNumber,
+    packet: &'a mut [u8],
+) -> Result<&'a mut [u8], Rejected> {
+    let (header, sealed) = packet.split_first_chunk_mut::<HEADER_LEN>().ok_or(Rejected)?;
+    if keys.has_mask() {
+        *header.last_chunk_mut().ok_or(Rejected)? = number.get().to_le_bytes();
+    }
+    let (body, tag) = sealed.split_last_chunk_mut::<TAG_LEN>().ok_or(Rejected)?;
+    keys.open(number.get(), header, body, tag)?;
+    Ok(body)
+}
+
+/// The number that a packet from a datagram carrier claims to have; `None` if it is none (R-5.3-7).
+#[cfg(test)] // for datagram carriers, which no session runs over yet
+pub(crate) fn unmask(keys: &PacketKeys, packet: &[u8]) -> Option<PacketNumber> {
+    let (header, sealed) = packet.split_first_chunk::<HEADER_LEN>()?;
+    let field = u64::from_le_bytes(*header.last_chunk()?);
+    PacketNumber::new(field ^ low_bits(keys.mask(sealed.first_chunk()?)?))
+}
+
+/// The mask on the five low bytes of a number.
+fn low_bits([m0, m1, m2, m3, m4]: [u8; MASK_LEN]) -> u64 {
+    u64::from_le_bytes([m0, m1, m2, m3, m4, 0, 0, 0])
+}
+
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::crypto::key_exchange::SharedSecret;
+    use crate::crypto::key_schedule::EarlySecret;
+    use crate::crypto::provider::{AeadAlgorithm, SAMPLE_LEN};
+    use crate::crypto::rustcrypto::RustCrypto;
+    use crate::role::Role;
+    use crate::wire::{Header, PacketKind};
+
+    const ALGORITHMS: [AeadAlgorithm; 2] = [AeadAlgorithm::ChaCha20Poly1305, AeadAlgorithm::Aes256Gcm];
+    const PLAINTEXT: &[u8] = b"a table of at least twelve bytes";
+
+    fn keys(algorithm: AeadAlgorithm, with_mask: bool) -> PacketKeys {
+        let handshake = EarlySecret::without_psk().into_handshake(SharedSecret::from_bytes([1; 32]));
+        PacketKeys::new(&RustCrypto, algorithm, &handshake.traffic(Role::Initiator, &[2; 32]), with_mask)
+    }
+
+    fn number(number: u64) -> PacketNumber {
+        PacketNumber::new(number).unwrap()
+    }
+
+    /// A packet ready to be sealed.
+    fn clear(plaintext: &[u8]) -> Vec<u8> {
+        let header = Header {
+            kind: PacketKind::Data,
+            length: u16::try_from(plaintext.len() + TAG_LEN).unwrap(),
+            epoch: 3,
+            connection_id: 0x0102_0304_0506_0708,
+            number_field: 0,
+        };
+        [&header.to_bytes(), plaintext, &[0; TAG_LEN]].concat()
+    }
+
+    fn sealed(keys: &PacketKeys, number: PacketNumber) -> Vec<u8> {
+        let mut packet = clear(PLAINTEXT);
+        seal(keys, number, &mut packet);
+        packet
+    }
+
+    #[test]
+    fn on_a_stream_the_number_is_not_in_the_packet_and_no_other_opens_it() {
+        for algorithm in ALGORITHMS {
+            let keys = keys(algorithm, false);
+            for value in [0, 1, 1 << 40, (1 << 62) - 1] {
+                let packet = sealed(&keys, number(value));
+                assert_eq!(packet[..HEADER_LEN], clear(PLAINTEXT)[..HEADER_LEN]);
+                assert_eq!(open(&keys, number(value), &mut packet.clone()), Ok(&mut PLAINTEXT.to_vec()[..]));
+                assert_eq!(open(&keys, number(value ^ 1), &mut packet.clone()), Err(Rejected));
+                assert_eq!(unmask(&keys, &packet), None);
+            }
+        }
+    }
+
+    #[test]
+    fn on_datagrams_the_number_travels_masked() {
+        for algorithm in ALGORITHMS {
+            let keys = keys(algorithm, true);
+            for value in [0, 1, 0x00FF_FFFF_FFFF, 1 << 40, (1 << 62) - 1] {
+                let packet = sealed(&keys, number(value));
+                let field = u64::from_le_bytes(packet[16..24].try_into().unwrap());
+                assert_ne!(field & 0x00FF_FFFF_FFFF, value & 0x00FF_FFFF_FFFF, "the low 40 bits are masked");
+                assert_eq!(field >> 40, value >> 40, "the high bits are not");
+                let sample = packet[HEADER_LEN..][..SAMPLE_LEN].try_into().unwrap();
+                assert_eq!(field ^ value, low_bits(keys.mask(sample).unwrap()));
+
+                assert_eq!(unmask(&keys, &packet), Some(number(value)));
+                assert_eq!(open(&keys, number(value), &mut packet.clone()), Ok(&mut PLAINTEXT.to_vec()[..]));
+                assert_eq!(open(&keys, number(value ^ 1), &mut packet.clone()), Err(Rejected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_masked_number_beyond_the_last_is_none() {
+        let keys = keys(AeadAlgorithm::ChaCha20Poly1305, true);
+        let mut packet = sealed(&keys, number(7));
+        packet[23] |= 0x40; // bit 62 of the number
+        assert_eq!(unmask(&keys, &packet), None);
+    }
+
+    #[test]
+    fn no_bit_of_a_packet_can_change() {
+        for (algorithm, with_mask) in ALGORITHMS.into_iter().flat_map(|one| [(one, false), (one, true)]) {
+            let keys = keys(algorithm, with_mask);
+            let packet = sealed(&keys, number(7));
+            for bit in 0..packet.len() * 8 {
+                let mut altered = packet.clone();
+                altered[bit / 8] ^= 1 << (bit % 8);
+                let claimed = if with_mask { unmask(&keys, &altered) } else { Some(number(7)) };
+                let outcome = claimed.map_or(Err(Rejected), |claimed| open(&keys, claimed, &mut altered).map(drop));
+                assert_eq!(outcome, Err(Rejected), "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_body_is_sealed_and_shorter_packets_do_not_open() {
+        for with_mask in [false, true] {
+            let keys = keys(AeadAlgorithm::Aes256Gcm, with_mask);
+            let mut packet = clear(&[]);
+            seal(&keys, number(1), &mut packet);
+            assert_eq!(open(&keys, number(1), &mut packet.clone()), Ok(&mut [][..]));
+            for len in 0..packet.len() {
+                assert_eq!(open(&keys, number(1), &mut packet.clone()[..len]), Err(Rejected));
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What a header may say, before anything of the body is there (specification, section 3).
+#![forbid(unsafe_code)]
+
+use crate::event::PeerMisbehaved;
+use crate::role::Role;
+use crate::wire::{HEADER_LEN, Header, HeaderError, PacketKind};
+
+/// The longest handshake packet, header and tag included (R-3.2-2).
+pub(crate) const MAX_HANDSHAKE_PACKET: u16 = 1_232;
+
+/// The receiving end of a link, as far as headers go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receiver {
+    /// Which end it is.
+    pub(crate) role: Role,
+    /// The id that it chose for the link.
+    pub(crate) connection_id: u64,
+    /// The longest Data packet that it takes, header and tag included.
+    pub(crate) max_packet: u16,
+}
+
+/// The form of a kind of packet: one row of the table in section 3.1.
+struct Form {
+    /// Who sends it; `None` = either end.
+    sender: Option<Role>,
+    epoch: u32,
+    /// Addressed to the receiver's connection id, or to none.
+    is_addressed: bool,
+    min_length: u16,
+    max_length: u16,
+}
+
+impl Receiver {
+    /// Reads a header that came over a stream carrier, and checks all that can be checked without the body.
+    ///
+    /// Whether the kind is the one that this state waits for is for the state to say.
+    pub(crate) fn validate(&self, bytes: &[u8; HEADER_LEN]) -> Result<Header, PeerMisbehaved> {
+        let header = Header::parse(bytes)?;
+        let form = self.form(header.kind);
+        if form.sender == Some(self.role) || header.epoch != form.epoch {
+            return Err(PeerMisbehaved::UnexpectedPacket); // R-3.1-3
+        }
+        if !(form.min_length..=form.max_length).contains(&header.length) {
+            return Err(PeerMisbehaved::PacketLength); // R-3.2-1
+        }
+        let addressee = if form.is_addressed { self.connection_id } else { 0 };
+        if header.connection_id != addressee || header.number_field != 0 {
+            return Err(PeerMisbehaved::BadHeader); // R-3.1-4, R-3.1-5
+        }
+        Ok(header)
+    }
+
+    /// The table of section 3.1. Lengths are those of bodies, tag included; a table has at least 12 bytes, a trailer 96, a tag 16.
+    fn form(&self, kind: PacketKind) -> Form {
+        let header_len = HEADER_LEN as u16;
+        let most = MAX_HANDSHAKE_PACKET.saturating_sub(header_len);
+        let most_data = self.max_packet.saturating_sub(header_len);
+        let (i, r) = (Some(Role::Initiator), Some(Role::Responder));
+        let (sender, epoch, is_addressed, min_length, max_length) = match kind {
+            PacketKind::Hello => (i, 0, false, 108, most),
+            PacketKind::Retry => (r, 0, true, 12, most),
+            PacketKind::Refuse => (r, 0, true, 12, most),
+            PacketKind::Accept => (r, 0, true, 12, most),
+            PacketKind::KemOffer => (r, 1, true, 1_200, 1_200),
+            PacketKind::ResponderAuth => (r, 1, true, 124, most),
+            PacketKind::KemReply => (i, 1, true, 1_104, 1_104),
+            PacketKind::InitiatorAuth => (i, 2, true, 124, most),
+            PacketKind::Data => (None, 3, true, 28, most_data),
+        };
+        Form { sender, epoch, is_addressed, min_length, max_length }
+    }
+}
+
+impl From<HeaderError> for PeerMisbehaved {
+    fn from(error: HeaderError) -> Self {
+        match error {
+            HeaderError::Version => Self::NotAiTcp,
+            HeaderError::Kind => Self::UnexpectedPacket,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN, TAG_LEN};
+
+    const ID: u64 = 0xA5A5;
+    const MAX_PACKET: u16 = 2_088;
+
+    fn receiver(role: Role) -> Receiver {
+        Receiver { role, connection_id: ID, max_packet: MAX_PACKET }
+    }
+
+    /// The table of section 3.1 once more, from the specification: kind, sender, epoch, id, lengths.
+    #[rustfmt::skip]
+    const TABLE: [(u8, &str, u32, u64, u16, u16); 9] = [
+        (1, "I",    0, 0,   108,  1_208),
+        (2, "R",    0, ID,  12,   1_208),
+        (3, "R",    0, ID,  12,   1_208),
+        (4, "R",    0, ID,  12,   1_208),
+        (5, "R",    1, ID,  1_200, 1_200),
+        (6, "R",    1, ID,  124,  1_208),
+        (7, "I",    1, ID,  1_104, 1_104),
+        (8, "I",    2, ID,  124,  1_208),
+        (9, "both", 3, ID,  28,   MAX_PACKET - 24),
+    ];
+
+    /// Each legal header, with the end that receives it.
+    fn legal() -> impl Iterator<Item = (Receiver, Header, u16, u16)> {
+        TABLE.into_iter().flat_map(|(code, sender, epoch, connection_id, min, max)| {
+            let kind = PacketKind::from_code(code).unwrap();
+            let header = Header { kind, length: min, epoch, connection_id, number_field: 0 };
+            let to_responder = (sender != "R").then_some(Role::Responder);
+            let to_initiator = (sender != "I").then_some(Role::Initiator);
+            [to_responder, to_initiator].into_iter().flatten().map(move |role| (receiver(role), header, min, max))
+        })
+    }
+
+    #[test]
+    fn lengths_are_checked_to_the_byte() {
+        for (receiver, header, min, max) in legal() {
+            for (length, fits) in
+                [(0, false), (min - 1, false), (min, true), (max, true), (max + 1, false), (u16::MAX, false)]
+            {
+                let header = Header { length, ..header };
+                let expected = if fits { Ok(header) } else { Err(PeerMisbehaved::PacketLength) };
+                assert_eq!(receiver.validate(&header.to_bytes()), expected, "{header:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_goes_one_way_but_data() {
+        for (code, sender, epoch, connection_id, length, _) in TABLE {
+            let kind = PacketKind::from_code(code).unwrap();
+            let bytes = Header { kind, length, epoch, connection_id, number_field: 0 }.to_bytes();
+            for (role, own) in [(Role::Initiator, "I"), (Role::Responder, "R")] {
+                let expected = if sender == own { Some(PeerMisbehaved::UnexpectedPacket) } else { None };
+                assert_eq!(receiver(role).validate(&bytes).err(), expected, "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_has_one_epoch_one_address_and_no_number_on_a_stream() {
+        for (receiver, header, ..) in legal() {
+            for epoch in [0, 1, 2, 3, 4, u32::MAX] {
+                let outcome = receiver.validate(&Header { epoch, ..header }.to_bytes());
+                assert_eq!(outcome.is_ok(), epoch == header.epoch, "{header:?} in epoch {epoch}");
+            }
+            for connection_id in [0, ID, ID + 1, ID << 8, u64::MAX] {
+                let outcome = receiver.validate(&Header { connection_id, ..header }.to_bytes());
+                assert_eq!(outcome.is_ok(), connection_id == header.connection_id, "{header:?} to {connection_id}");
+            }
+            for bit in 0..64 {
+                let outcome = receiver.validate(&Header { number_field: 1 << bit, ..header }.to_bytes());
+                assert_eq!(outcome, Err(PeerMisbehaved::BadHeader));
+            }
+        }
+    }
+
+    #[test]
+    fn other_protocols_and_unknown_kinds_are_told_apart() {
+        for (receiver, header, ..) in legal() {
+            for byte in 0..=u8::MAX {
+                let mut bytes = header.to_bytes();
+                bytes[0] = byte;
+                assert_eq!(receiver.validate(&bytes).err(), (byte != 10).then_some(PeerMisbehaved::NotAiTcp));
+                let mut bytes = header.to_bytes();
+                bytes[1] = byte;
+                if !(1..=9).contains(&byte) {
+                    assert_eq!(receiver.validate(&bytes), Err(PeerMisbehaved::UnexpectedPacket));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn data_is_as_long_as_the_receiver_says() {
+        for max_packet in [2_088, 16_424] {
+            let receiver = Receiver { max_packet, ..receiver(Role::Initiator) };
+            for (length, fits) in [(max_packet - 24, true), (max_packet - 23, false)] {
+                let header = Header { kind: PacketKind::Data, length, epoch: 3, connection_id: ID, number_field: 0 };
+                assert_eq!(receiver.validate(&header.to_bytes()).is_ok(), fits);
+            }
+        }
+    }
+
+    #[test]
+    fn the_lengths_of_bodies_without_a_table_are_exact() {
+        assert_eq!((KEM_KEY_LEN + TAG_LEN, KEM_CIPHERTEXT_LEN + TAG_LEN), (1_200, 1_104));
+    }
+}
