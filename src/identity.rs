@@ -104,3 +104,69 @@ impl fmt::Display for PeerIdError {
 }
 
 impl core::error::Error for PeerIdError {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    const TEXT: &str = "aitcp1af9xcclzn3fq40h42pa3xtk9lx25wa4wh6l8hyjzrm4xj9zx6gkqcd0hjr";
+
+    #[test]
+    fn text_and_bytes_map_both_ways() {
+        let peer: PeerId = TEXT.parse().unwrap();
+        assert_eq!(PeerId::from_bytes(*peer.as_bytes()), Ok(peer));
+        assert_eq!(peer.to_string(), TEXT);
+        assert_eq!(TEXT.to_uppercase().parse(), Ok(peer), "Bech32m may be read out and typed in capitals");
+        assert_eq!(alloc::format!("{peer:?}"), alloc::format!("PeerId({TEXT})"));
+    }
+
+    #[test]
+    fn no_mistyped_character_parses() {
+        for position in 0..TEXT.len() {
+            for typed in "qpzry9x8gf2tvdw0s3jn54khce6mua7lb1io".chars() {
+                let mut mistyped: alloc::vec::Vec<char> = TEXT.chars().collect();
+                if mistyped[position] != typed {
+                    mistyped[position] = typed;
+                    let mistyped: String = mistyped.into_iter().collect();
+                    assert_eq!(mistyped.parse::<PeerId>(), Err(PeerIdError::Text), "{mistyped}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_lengths_prefixes_and_checksums_do_not_parse() {
+        let key = *TEXT.parse::<PeerId>().unwrap().as_bytes();
+        assert_eq!(encode::<Bech32m>("aitcp", &key), TEXT);
+        let older_checksum = encode::<bech32::Bech32>("aitcp", &key);
+        let longer = [&key[..], &[0]].concat();
+        let wrong = [
+            String::new(),
+            "aitcp1".to_string(),
+            TEXT[..63].to_string(),
+            encode::<Bech32m>("aitcq", &key),
+            encode::<Bech32m>("aitcp", &key[..31]),
+            encode::<Bech32m>("aitcp", &longer),
+            encode::<Bech32m>("aitcp", &[]),
+            older_checksum,
+        ];
+        for text in wrong {
+            assert_eq!(text.parse::<PeerId>(), Err(PeerIdError::Text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_weak_key_is_refused_in_text_as_in_bytes() {
+        let text = encode::<Bech32m>("aitcp", &[0; 32]);
+        assert_eq!(text.parse::<PeerId>(), Err(PeerIdError::WeakKey));
+        assert_eq!(PeerId::from_bytes([0; 32]), Err(PeerIdError::WeakKey));
+    }
+
+    fn encode<C: bech32::Checksum>(prefix: &str, bytes: &[u8]) -> String {
+        let mut text = String::new();
+        bech32::encode_to_fmt::<C, _>(&mut text, Hrp::parse(prefix).unwrap(), bytes).unwrap();
+        text
+    }
+}

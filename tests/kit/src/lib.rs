@@ -1,1 +1,3 @@
-//! Virtual time, a link emulator and pairs of sessions.
+//! Virtual time, a link emulator, pairs of sessions, and what crypto providers have to pass.
+
+pub mod provider_vectors;
