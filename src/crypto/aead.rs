@@ -51,7 +51,7 @@ impl PacketKeys {
         self.mask.is_some()
     }
 
-    /// The header mask for a sample of ciphertext; `None` on stream carriers.
+    /// The header mask for a sample of ciphertext (R-5.3-7); `None` on stream carriers.
     pub(crate) fn mask(&self, sample: &[u8; SAMPLE_LEN]) -> Option<[u8; MASK_LEN]> {
         self.mask.as_ref().map(|mask| mask.mask(sample))
     }

@@ -1,4 +1,4 @@
-//! The key schedule (specification, section 5.2): from shared secrets and transcript hashes to every key of a link.
+//! The key schedule (R-5.2-1): from shared secrets and transcript hashes to every key of a link.
 //!
 //! ```text
 //! EarlySecret ──X25519──> HandshakeSecret ──ML-KEM──> MasterSecret ──TH(..InitiatorAuth)──> ApplicationSecrets
@@ -96,7 +96,7 @@ pub(crate) struct ApplicationSecrets {
     pub(crate) exporter: Exporter,
 }
 
-/// The secret of one sender in one epoch.
+/// The secret of one sender in one epoch, and what is made from it (R-5.2-3).
 #[derive(Debug)]
 pub(crate) struct TrafficSecret(Secret);
 
@@ -116,7 +116,7 @@ impl TrafficSecret {
         self.0.expand_label(Label::HeaderKey, &[])
     }
 
-    /// The sender's `finished` value: that it holds this secret and has seen this transcript.
+    /// The sender's `finished` value: that it holds this secret and has seen this transcript (R-5.2-4).
     pub(crate) fn finished(&self, transcript_hash: &TranscriptHash) -> [u8; HASH_LEN] {
         let key: Zeroizing<[u8; 32]> = self.0.expand_label(Label::Finished, &[]);
         hmac(&*key, &[transcript_hash])
