@@ -17,9 +17,13 @@
 
 extern crate alloc;
 
+mod config;
 pub mod crypto;
+mod error;
 mod event;
 mod identity;
+#[cfg(feature = "keylog")]
+mod keylog;
 mod packet;
 mod role;
 mod seed;
@@ -27,8 +31,15 @@ mod session;
 mod time;
 mod wire;
 
+pub use config::Limits;
+pub use error::{
+    BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
+    StreamError,
+};
 pub use event::{CloseReason, CloseSource, Event, PeerIncompatible, PeerMisbehaved, ProtocolCode, RefuseCode};
 pub use identity::{PeerId, PeerIdError};
+#[cfg(feature = "keylog")]
+pub use keylog::KeyLog;
 pub use role::Role;
 pub use seed::{Seed, SeedError};
 pub use session::{Direction, StreamId};

@@ -1,5 +1,6 @@
 //! The lasting relation of two identities.
 
+mod flow_control;
 mod streams;
 
 pub use streams::{Direction, StreamId};

@@ -1,0 +1,163 @@
+//! What packets bring for streams. The peer is authenticated, and may be hostile all the same.
+
+#![forbid(unsafe_code)]
+
+use super::events::StreamNews;
+use super::id::{Direction, StreamId};
+use super::index::Index;
+use super::schedule::Turn;
+use super::wire::Fragment;
+use super::{MAX_OFFSET, Streams};
+use crate::event::ProtocolCode;
+
+/// Which side of a stream, seen from here, something on the wire is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Sending,
+    Receiving,
+}
+
+impl Streams {
+    /// A fragment with its bytes.
+    pub(crate) fn on_fragment(&mut self, fragment: &Fragment, data: &[u8]) -> Result<(), ProtocolCode> {
+        let Some(index) = self.find(fragment.stream, Side::Receiving)? else { return Ok(()) };
+        let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
+        let Some(half) = &mut stream.recv else { return Ok(()) };
+        let news = half.check(fragment, data.len(), self.limits.max_message)?;
+        self.receiving.check(news.offsets(), ProtocolCode::FlowControl)?;
+        if news.is_empty() {
+            return Ok(());
+        }
+        let dropped = half.accept(&mut self.pool, news, data);
+        self.receiving.receive(news.offsets());
+        self.receiving.consume(dropped);
+        self.unacknowledged = self.unacknowledged.saturating_add(news.offsets());
+        if half.has_ended() {
+            stream.controls.credit = true;
+            stream.controls.stop = false;
+        }
+        if half.is_readable() {
+            stream.events.insert(StreamNews::Readable);
+        }
+        self.settle(index, Turn::Keeps);
+        Ok(())
+    }
+
+    /// A Credit: `number` 0 is the session's.
+    pub(crate) fn on_credit(&mut self, number: u64, received: u64, limit: u64, done: bool) -> Result<(), ProtocolCode> {
+        let limit = limit.min(MAX_OFFSET);
+        if number == 0 {
+            if done {
+                return Err(ProtocolCode::MalformedPayload);
+            }
+            if received > self.sending.spent() {
+                return Err(ProtocolCode::FlowControl);
+            }
+            self.sending.raise(limit);
+            return Ok(());
+        }
+        let Some(index) = self.find(number, Side::Sending)? else { return Ok(()) };
+        let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
+        let Some(half) = &mut stream.send else { return Ok(()) };
+        let finished = half.is_finished();
+        let freed = half.acknowledge(&mut self.pool, received, limit, done)?;
+        if done {
+            // A reset that was to replace the end has come too late to matter.
+            stream.controls.reset = false;
+            if finished {
+                stream.events.insert(StreamNews::Finished);
+            }
+        }
+        if freed > 0 {
+            self.tell_writable(index);
+            self.room.remove(&mut self.table, index);
+        }
+        self.release(freed);
+        self.settle(index, Turn::Keeps);
+        Ok(())
+    }
+
+    /// A StreamCredit: `number` 0 is about bidirectional streams, 1 about unidirectional ones.
+    pub(crate) fn on_stream_credit(&mut self, number: u64, limit: u64) -> Result<(), ProtocolCode> {
+        let direction = match number {
+            0 => Direction::Bidirectional,
+            1 => Direction::Unidirectional,
+            _ => return Err(ProtocolCode::MalformedPayload),
+        };
+        self.opening.raise(direction, limit);
+        Ok(())
+    }
+
+    /// A Reset of the peer's sending side.
+    pub(crate) fn on_reset(&mut self, number: u64, code: u64, final_offset: u64) -> Result<(), ProtocolCode> {
+        let Some(index) = self.find(number, Side::Receiving)? else { return Ok(()) };
+        let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
+        let Some(half) = &mut stream.recv else { return Ok(()) };
+        let missing = half.check_reset(final_offset)?;
+        self.receiving.check(missing, ProtocolCode::FlowControl)?;
+        if half.has_ended() {
+            return Ok(());
+        }
+        let dropped = half.accept_reset(&mut self.pool, missing, code);
+        self.receiving.receive(missing);
+        self.receiving.consume(dropped);
+        self.unacknowledged = self.unacknowledged.saturating_add(missing);
+        stream.controls.credit = true;
+        stream.controls.stop = false;
+        if half.is_readable() {
+            stream.events.insert(StreamNews::Readable);
+        }
+        self.settle(index, Turn::Keeps);
+        Ok(())
+    }
+
+    /// A Stop: the peer wants no more of what this side sends.
+    pub(crate) fn on_stop(&mut self, number: u64, code: u64) -> Result<(), ProtocolCode> {
+        let Some(index) = self.find(number, Side::Sending)? else { return Ok(()) };
+        let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
+        let Some(half) = &mut stream.send else { return Ok(()) };
+        if half.can_reset() {
+            half.stop(code);
+            stream.events.insert(StreamNews::Stopped);
+            self.reset_sending(index, code);
+        }
+        Ok(())
+    }
+
+    /// A Ping: the peer waits to hear of what has come.
+    pub(crate) fn on_ping(&mut self) {
+        self.asked_by_peer = !self.acknowledge.is_empty();
+    }
+
+    /// The stream that the peer names, opened if need be; `None` if it is done, and whatever comes for it is out of date.
+    fn find(&mut self, number: u64, side: Side) -> Result<Option<Index>, ProtocolCode> {
+        let id = StreamId::from_wire(number).ok_or(ProtocolCode::Forbidden)?;
+        let own = id.opener() == self.role;
+        if id.direction() == Direction::Unidirectional && own != (side == Side::Sending) {
+            return Err(ProtocolCode::StreamState);
+        }
+        if own {
+            if !self.opening.has_opened(id.direction(), id.index()) {
+                return Err(ProtocolCode::StreamState);
+            }
+        } else {
+            if !self.opening.peer_may_open(id.direction(), id.index()) {
+                return Err(ProtocolCode::StreamLimit);
+            }
+            self.open_by_peer(id);
+        }
+        Ok(self.table.find(number))
+    }
+
+    /// Opens all streams of a kind up to `id` that the peer has not opened before.
+    fn open_by_peer(&mut self, id: StreamId) {
+        while let Some(index) = self.opening.open_by_peer(id.direction(), id.index()) {
+            let Some(opened) = StreamId::new(id.opener(), id.direction(), index) else { return };
+            let place = self.insert(opened);
+            if let Some(stream) = self.table.get_mut(place) {
+                stream.events.insert(StreamNews::Opened);
+            }
+            self.settle(place, Turn::Keeps);
+        }
+    }
+}

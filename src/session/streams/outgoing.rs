@@ -1,0 +1,98 @@
+//! What streams have for the next packet. Taking it is sending it: on an ordered carrier it will arrive, or the link is lost.
+
+#![forbid(unsafe_code)]
+
+use super::Streams;
+use super::schedule::Turn;
+use super::table::Stream;
+use super::wire::{Control, Fragment};
+
+impl Streams {
+    /// Whether there is reason for a packet.
+    pub(crate) fn has_output(&self) -> bool {
+        self.receiving.wants_update()
+            || self.opening.wants_update()
+            || !self.controls.is_empty()
+            || self.acknowledgements_are_due()
+            || self.asks()
+            || self.has_fragment()
+    }
+
+    /// The next control for a packet. Acknowledgements that are not due come last, to share a packet that goes out anyway.
+    pub(crate) fn poll_control(&mut self) -> Option<Control> {
+        if self.receiving.wants_update() {
+            let limit = self.receiving.announce();
+            return Some(Control::SessionCredit { received: self.receiving.received(), limit });
+        }
+        if let Some((direction, limit)) = self.opening.poll_update() {
+            return Some(Control::StreamCredit { direction, limit });
+        }
+        if self.asks() {
+            self.asking.due = false;
+            self.asking.asked_for_room = true;
+            return Some(Control::Ping);
+        }
+        let Some(index) = self.controls.front().or(self.acknowledge.front()) else {
+            self.asked_by_peer = false;
+            return None;
+        };
+        let stream = self.table.get_mut(index)?;
+        let before = stream.recv.as_ref().map_or(0, |half| half.unacknowledged());
+        let control = next_control(stream);
+        if let Some(Control::Credit { .. }) = control {
+            self.unacknowledged = self.unacknowledged.saturating_sub(before);
+        }
+        self.settle(index, Turn::Keeps);
+        control
+    }
+
+    /// Copies the bytes of the next fragment to the front of `out`; returns the fragment and how many bytes it has.
+    pub(crate) fn poll_fragment(&mut self, out: &mut [u8]) -> Option<(Fragment, usize)> {
+        let credit = self.sending.available();
+        let index = self.schedule.next(credit)?;
+        let stream = self.table.get_mut(index)?;
+        let id = stream.id;
+        let sent = stream.send.as_mut()?.send(&self.pool, credit, out)?;
+        self.sending.spend(sent.piece.offsets());
+        self.asking.asked_for_room = false;
+        self.settle(index, Turn::Over);
+        let fragment = Fragment {
+            stream: id.as_u64(),
+            offset: sent.offset,
+            end_of_message: sent.piece.end_of_message,
+            end_of_stream: sent.end_of_stream,
+            compressed: false,
+        };
+        Some((fragment, sent.piece.len))
+    }
+
+    fn has_fragment(&self) -> bool {
+        self.schedule.next(self.sending.available()).is_some()
+    }
+
+    /// Whether what was received is to be acknowledged without waiting for a packet to share (R-8.5-7).
+    fn acknowledgements_are_due(&self) -> bool {
+        !self.acknowledge.is_empty() && (self.asked_by_peer || self.unacknowledged >= self.receiving.quarter())
+    }
+
+    /// Whether a Ping is due: an application waits for room that only acknowledgements can make.
+    fn asks(&self) -> bool {
+        self.asking.due || (!self.room.is_empty() && !self.asking.asked_for_room && !self.has_fragment())
+    }
+}
+
+/// Takes a control from a stream that has one: a reset, a stop, or its credit.
+fn next_control(stream: &mut Stream) -> Option<Control> {
+    let id = stream.id;
+    if core::mem::take(&mut stream.controls.reset) {
+        let (code, final_offset) = stream.send.as_ref()?.reset_under_way()?;
+        return Some(Control::Reset { stream: id, code, final_offset });
+    }
+    if core::mem::take(&mut stream.controls.stop) {
+        let code = stream.recv.as_ref()?.stop_under_way()?;
+        return Some(Control::Stop { stream: id, code });
+    }
+    stream.controls.credit = false;
+    let (received, limit, done) = stream.recv.as_mut()?.announce();
+    Some(Control::Credit { stream: id, received, limit, done })
+}

@@ -1,0 +1,293 @@
+//! The receiving half of a stream (RFC 9000, section 3.2; carriers are ordered, so that the end comes when all before it has come).
+//!
+//! ```text
+//!                end of stream              read to the end
+//!   Receiving -----------------> Ended ------------------------> Done
+//!     |   |                        |   stop                       ^
+//!     |   |                        +------------------------------+
+//!     |   |  Reset                                                |
+//!     |   +----------> Reset -------------------------------------+
+//!     |                          told to the application, or stop |
+//!     |  stop                                                     |
+//!     +----------> Stopped ---------------------------------------+
+//!                              end of stream, or Reset
+//! ```
+
+#![forbid(unsafe_code)]
+
+use super::block_pool::{BlockPool, Piece, Ring};
+use super::wire::Fragment;
+use crate::event::ProtocolCode;
+use crate::session::flow_control::RecvCredit;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Receiving,
+    /// Everything has come; something, be it only the end itself, is unread.
+    Ended,
+    /// The peer reset with this code; the application does not know yet.
+    Reset(u64),
+    /// The application wants no more, with this code; what comes is dropped until the peer ends or resets.
+    Stopped(u64),
+    /// Everything has come and the application has heard of the end, or does not care.
+    Done,
+}
+
+/// What a fragment brings that was not there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct News {
+    /// How many of the fragment's bytes are known already.
+    skip: usize,
+    bytes: u64,
+    end_of_message: bool,
+    pub(super) end_of_stream: bool,
+}
+
+impl News {
+    pub(super) const fn offsets(self) -> u64 {
+        self.bytes.saturating_add(self.end_of_message as u64)
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.offsets() == 0 && !self.end_of_stream
+    }
+}
+
+/// What reading gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Piece { piece: Piece, end_of_stream: bool },
+    Blocked,
+    Reset(u64),
+    NotReceiving,
+}
+
+pub(super) struct RecvHalf {
+    state: State,
+    ring: Ring,
+    credit: RecvCredit,
+    /// Up to where the peer knows that this side has received.
+    acknowledged: u64,
+    /// Bytes of the message that has begun and not ended; 0 between messages.
+    message: u64,
+}
+
+impl RecvHalf {
+    pub(super) fn new(window: u64) -> Self {
+        Self {
+            state: State::Receiving,
+            ring: Ring::default(),
+            credit: RecvCredit::new(window),
+            acknowledged: 0,
+            message: 0,
+        }
+    }
+
+    // What comes in.
+
+    /// Judges a fragment of `len` bytes, and finds what is new in it.
+    ///
+    /// # Errors
+    /// The rule that the fragment breaks.
+    pub(super) fn check(&self, fragment: &Fragment, len: usize, max_message: u64) -> Result<News, ProtocolCode> {
+        if len == 0 && !fragment.end_of_message && !fragment.end_of_stream {
+            return Err(ProtocolCode::MalformedPayload);
+        }
+        let received = self.credit.received();
+        // Bytes end here, and the fragment with its end of message there.
+        let bytes_end = fragment.offset.checked_add(len as u64).ok_or(ProtocolCode::FlowControl)?;
+        let end = bytes_end.checked_add(fragment.end_of_message.into()).ok_or(ProtocolCode::FlowControl)?;
+        if self.has_ended() && (end > received || (fragment.end_of_stream && end != received)) {
+            return Err(ProtocolCode::FinalOffset);
+        }
+        if fragment.end_of_stream && end < received {
+            return Err(ProtocolCode::FinalOffset);
+        }
+        if self.has_ended() {
+            return Ok(News::default());
+        }
+        if fragment.offset > received {
+            return Err(ProtocolCode::Forbidden);
+        }
+        let bytes = bytes_end.saturating_sub(received);
+        let news = News {
+            skip: usize::try_from(received.saturating_sub(fragment.offset)).unwrap_or(usize::MAX).min(len),
+            bytes,
+            end_of_message: fragment.end_of_message && end > received,
+            end_of_stream: fragment.end_of_stream,
+        };
+        self.credit.check(news.offsets(), ProtocolCode::FlowControl)?;
+        let message = self.message.saturating_add(bytes);
+        if message > max_message {
+            return Err(ProtocolCode::MessageTooLarge);
+        }
+        if news.end_of_stream && message > 0 && !news.end_of_message {
+            return Err(ProtocolCode::StreamState);
+        }
+        Ok(news)
+    }
+
+    /// Takes in what [`check`](Self::check) found. Returns how many offsets were dropped because the application wants no more.
+    pub(super) fn accept(&mut self, pool: &mut BlockPool, news: News, data: &[u8]) -> u64 {
+        self.credit.receive(news.offsets());
+        self.message = if news.end_of_message { 0 } else { self.message.saturating_add(news.bytes) };
+        if self.is_stopped() {
+            self.credit.consume(news.offsets());
+            if news.end_of_stream {
+                self.state = State::Done;
+            }
+            return news.offsets();
+        }
+        self.ring.push_bytes(pool, data.get(news.skip..).unwrap_or_default());
+        if news.end_of_message {
+            self.ring.push_end(pool);
+        }
+        if news.end_of_stream {
+            self.state = State::Ended;
+        }
+        self.debug_conserved();
+        0
+    }
+
+    /// Judges a reset and finds how many offsets it counts that did not come.
+    ///
+    /// # Errors
+    /// The rule that the reset breaks.
+    pub(super) fn check_reset(&self, final_offset: u64) -> Result<u64, ProtocolCode> {
+        let received = self.credit.received();
+        if final_offset < received || (self.has_ended() && final_offset != received) {
+            return Err(ProtocolCode::FinalOffset);
+        }
+        let missing = final_offset.saturating_sub(received);
+        self.credit.check(missing, ProtocolCode::FlowControl)?;
+        Ok(missing)
+    }
+
+    /// Takes in a reset that passed [`check_reset`](Self::check_reset) and came before the end of the stream. Returns how many
+    /// offsets it gives back to the session, those counted in `missing` included.
+    pub(super) fn accept_reset(&mut self, pool: &mut BlockPool, missing: u64, code: u64) -> u64 {
+        self.credit.receive(missing);
+        let dropped = self.drop_held(pool);
+        self.state = if self.is_stopped() { State::Done } else { State::Reset(code) };
+        dropped
+    }
+
+    // What the application does.
+
+    /// Copies up to the end of a message or of `out`.
+    pub(super) fn read(&mut self, pool: &mut BlockPool, out: &mut [u8]) -> Read {
+        match self.state {
+            State::Receiving if self.ring.is_empty() => return Read::Blocked,
+            State::Receiving | State::Ended => {}
+            State::Reset(code) => {
+                self.state = State::Done;
+                return Read::Reset(code);
+            }
+            State::Stopped(_) | State::Done => return Read::NotReceiving,
+        }
+        let mut block = self.ring.head();
+        let piece = self.ring.copy(pool, &mut block, self.ring.base(), u64::MAX, out);
+        self.ring.advance(pool, piece.offsets());
+        self.credit.consume(piece.offsets());
+        self.debug_conserved();
+        let end_of_stream = self.state == State::Ended && self.ring.is_empty();
+        if end_of_stream {
+            self.state = State::Done;
+        }
+        Read::Piece { piece, end_of_stream }
+    }
+
+    /// The application wants no more. Returns how many offsets were dropped, or `None` if there is nothing to stop.
+    pub(super) fn stop(&mut self, pool: &mut BlockPool, code: u64) -> Option<u64> {
+        self.state = match self.state {
+            State::Receiving => State::Stopped(code),
+            State::Ended | State::Reset(_) => State::Done,
+            State::Stopped(_) | State::Done => return None,
+        };
+        Some(self.drop_held(pool))
+    }
+
+    fn drop_held(&mut self, pool: &mut BlockPool) -> u64 {
+        let dropped = self.credit.held();
+        self.ring.clear(pool);
+        self.credit.consume(dropped);
+        dropped
+    }
+
+    // What goes out.
+
+    /// Whether the peer should hear of new credit, or of what has come, without being asked (R-8.5-5, R-8.5-6).
+    pub(super) fn wants_announcement(&self) -> bool {
+        self.state == State::Receiving && (self.credit.wants_update() || self.unacknowledged() >= self.credit.quarter())
+    }
+
+    /// What has come and the peer does not know of.
+    pub(super) const fn unacknowledged(&self) -> u64 {
+        self.credit.received().saturating_sub(self.acknowledged)
+    }
+
+    /// What the peer is told now: received, limit, and whether the end or the reset is among what was received.
+    pub(super) fn announce(&mut self) -> (u64, u64, bool) {
+        self.acknowledged = self.credit.received();
+        let limit = if self.state == State::Receiving { self.credit.announce() } else { self.credit.limit() };
+        (self.acknowledged, limit, self.has_ended())
+    }
+
+    /// The code of a stop that the peer has not answered.
+    pub(super) const fn stop_under_way(&self) -> Option<u64> {
+        match self.state {
+            State::Stopped(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    // Where it stands.
+
+    /// Whether the end or the reset has come: `received` is the final offset.
+    pub(super) const fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended | State::Reset(_) | State::Done)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped(_))
+    }
+
+    /// Whether the application has something to fetch: bytes, an end or a reset.
+    pub(super) fn is_readable(&self) -> bool {
+        match self.state {
+            State::Receiving => !self.ring.is_empty(),
+            State::Ended | State::Reset(_) => true,
+            State::Stopped(_) | State::Done => false,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    pub(super) const fn held(&self) -> u64 {
+        self.ring.len()
+    }
+
+    fn debug_conserved(&self) {
+        debug_assert_eq!(self.ring.len(), self.credit.held(), "held by credit is in the ring");
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn digest(&self, pool: &BlockPool, sink: &mut impl FnMut(&[u8])) {
+        let (state, code) = match self.state {
+            State::Receiving => (0, 0),
+            State::Ended => (1, 0),
+            State::Reset(code) => (2, code),
+            State::Stopped(code) => (3, code),
+            State::Done => (4, 0),
+        };
+        sink(&[state]);
+        for number in
+            [code, self.credit.received(), self.credit.consumed(), self.credit.limit(), self.acknowledged, self.message]
+        {
+            sink(&number.to_le_bytes());
+        }
+        self.ring.digest(pool, sink);
+    }
+}

@@ -1,0 +1,278 @@
+//! The sending half of a stream (RFC 9000, section 3.1, with acknowledgements by offset).
+//!
+//! ```text
+//!            finish            end sent            Done
+//!   Open ------------> Finished --------> Finished ------> Done
+//!     |                   |     (sent)       |              ^
+//!     |  reset, or Stop   |                  |              |
+//!     +-------------------+------------------+--> Reset ----+
+//!                                                      Done
+//! ```
+//!
+//! Offsets: `ring.base()` is what the peer's session holds, `next` what was sent, `ring.end()` what the application wrote. What
+//! was sent stays in the ring until the peer's session holds it.
+
+#![forbid(unsafe_code)]
+
+use super::block_pool::{BlockPool, Piece, Ring};
+use super::index::Index;
+use crate::event::ProtocolCode;
+use crate::session::flow_control::SendCredit;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The application has finished; `sent` once the end of the stream is on its way.
+    Finished {
+        sent: bool,
+    },
+    /// Reset with this code, by the application or because the peer asked to stop.
+    Reset(u64),
+    /// The peer has acknowledged the end or the reset.
+    Done,
+}
+
+/// What a half has for the next packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    Nothing,
+    /// The end of the stream and nothing before it: costs no credit.
+    End,
+    Data,
+}
+
+/// A fragment's place and bounds, as it goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) offset: u64,
+    pub(super) piece: Piece,
+    pub(super) end_of_stream: bool,
+}
+
+pub(super) struct SendHalf {
+    state: State,
+    ring: Ring,
+    credit: SendCredit,
+    /// The block of the next offset to send; `None` while everything is sent.
+    cursor: Option<Index>,
+    /// Bytes of the message that is open; 0 between messages.
+    message: u64,
+    /// The code with which the peer asked to stop.
+    stopped: Option<u64>,
+    /// The application was refused room and waits for it.
+    waiting: bool,
+    /// The peer has been asked to acknowledge, since it last did.
+    asked: bool,
+}
+
+impl SendHalf {
+    pub(super) fn new(limit: u64) -> Self {
+        Self {
+            state: State::Open,
+            ring: Ring::default(),
+            credit: SendCredit::new(limit),
+            cursor: None,
+            message: 0,
+            stopped: None,
+            waiting: false,
+            asked: false,
+        }
+    }
+
+    // What the application does.
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    pub(super) const fn stopped(&self) -> Option<u64> {
+        self.stopped
+    }
+
+    /// Bytes of the message that is open.
+    pub(super) const fn message(&self) -> u64 {
+        self.message
+    }
+
+    /// Offsets in the ring.
+    pub(super) const fn buffered(&self) -> u64 {
+        self.ring.len()
+    }
+
+    /// Takes what fits into `room` offsets. With `end`, either everything and the end of the message, or fewer bytes than given.
+    /// Returns how many bytes it took and how many offsets that is; `None` if it could take nothing.
+    pub(super) fn write(&mut self, pool: &mut BlockPool, bytes: &[u8], end: bool, room: u64) -> Option<(usize, u64)> {
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let whole = if end { bytes.len() < room } else { bytes.len() <= room };
+        // The last byte waits for its end, so that "took everything" says that the message has ended.
+        let most = if end { bytes.len().saturating_sub(1) } else { bytes.len() };
+        let len = if whole { bytes.len() } else { most.min(room) };
+        self.waiting = !whole;
+        if len == 0 && !(whole && (end || bytes.is_empty())) {
+            return None;
+        }
+        let before = self.ring.end();
+        let mut landed = self.ring.push_bytes(pool, bytes.get(..len).unwrap_or_default());
+        self.message = self.message.saturating_add(len as u64);
+        if end && whole {
+            let block = self.ring.push_end(pool);
+            landed = landed.or(Some(block));
+            self.message = 0;
+        }
+        self.cursor = self.cursor.or(landed);
+        Some((len, self.ring.end().saturating_sub(before)))
+    }
+
+    /// Nothing follows what was written. Only between messages.
+    pub(super) fn finish(&mut self) {
+        self.state = State::Finished { sent: false };
+        self.waiting = false;
+    }
+
+    /// Whether a reset would tell the peer something: not once the end or a reset is acknowledged, or a reset is under way.
+    pub(super) fn can_reset(&self) -> bool {
+        matches!(self.state, State::Open | State::Finished { .. })
+    }
+
+    /// Drops what is in the ring; returns how many offsets that was.
+    pub(super) fn reset(&mut self, pool: &mut BlockPool, code: u64) -> u64 {
+        let dropped = self.ring.len();
+        self.ring.clear(pool);
+        self.cursor = None;
+        self.state = State::Reset(code);
+        self.waiting = false;
+        dropped
+    }
+
+    // What goes out.
+
+    pub(super) fn output(&self) -> Output {
+        match self.state {
+            State::Open | State::Finished { .. } if self.unsent() > 0 => {
+                if self.credit.available() > 0 {
+                    Output::Data
+                } else {
+                    Output::Nothing
+                }
+            }
+            State::Finished { sent: false } => Output::End,
+            _ => Output::Nothing,
+        }
+    }
+
+    /// Copies the next fragment's bytes into `out`, using up to `session_credit` offsets. `None` if `out` cannot take even one.
+    pub(super) fn send(&mut self, pool: &BlockPool, session_credit: u64, out: &mut [u8]) -> Option<Sent> {
+        let offset = self.credit.spent();
+        let max = self.credit.available().min(session_credit);
+        let piece = self.ring.copy(pool, &mut self.cursor, offset, max, out);
+        self.credit.spend(piece.offsets());
+        let end_of_stream = self.state == State::Finished { sent: false } && self.unsent() == 0;
+        if end_of_stream {
+            self.state = State::Finished { sent: true };
+        }
+        (piece.offsets() > 0 || end_of_stream).then_some(Sent { offset, piece, end_of_stream })
+    }
+
+    /// The code and the final offset of a reset under way.
+    pub(super) const fn reset_under_way(&self) -> Option<(u64, u64)> {
+        match self.state {
+            State::Reset(code) => Some((code, self.credit.spent())),
+            _ => None,
+        }
+    }
+
+    // What comes in.
+
+    /// The peer's session holds everything below `received`, grants up to `limit` and, if `done`, has the end of the stream or
+    /// its reset. Returns how many offsets left the ring.
+    ///
+    /// # Errors
+    /// What was not sent cannot have been received.
+    pub(super) fn acknowledge(
+        &mut self,
+        pool: &mut BlockPool,
+        received: u64,
+        limit: u64,
+        done: bool,
+    ) -> Result<u64, ProtocolCode> {
+        if received > self.credit.spent() {
+            return Err(ProtocolCode::FlowControl);
+        }
+        if done {
+            match self.state {
+                State::Finished { sent: true } | State::Reset(_) | State::Done => {}
+                State::Open | State::Finished { sent: false } => return Err(ProtocolCode::StreamState),
+            }
+            if received != self.credit.spent() {
+                return Err(ProtocolCode::FinalOffset);
+            }
+        }
+        self.credit.raise(limit);
+        let freed = received.saturating_sub(self.ring.base()).min(self.ring.len());
+        self.ring.advance(pool, freed);
+        self.asked &= freed == 0;
+        if done {
+            self.state = State::Done;
+        }
+        Ok(freed)
+    }
+
+    /// The peer asked to stop.
+    pub(super) fn stop(&mut self, code: u64) {
+        self.stopped = Some(code);
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        matches!(self.state, State::Finished { .. })
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    // Waiting for room.
+
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Returns whether the application waited.
+    pub(super) fn stop_waiting(&mut self) -> bool {
+        core::mem::take(&mut self.waiting)
+    }
+
+    /// Whether the peer is to be asked for an acknowledgement: the application waits, and all that it wrote is on its way, so that
+    /// nothing else can make room. True once until the peer acknowledges something.
+    pub(super) fn asks(&mut self) -> bool {
+        let asks = !self.asked && self.waiting && self.unsent() == 0 && !self.ring.is_empty();
+        self.asked |= asks;
+        asks
+    }
+
+    fn unsent(&self) -> u64 {
+        self.ring.end().saturating_sub(self.credit.spent())
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn digest(&self, pool: &BlockPool, sink: &mut impl FnMut(&[u8])) {
+        let (state, code) = match self.state {
+            State::Open => (0, 0),
+            State::Finished { sent } => (1, u64::from(sent)),
+            State::Reset(code) => (2, code),
+            State::Done => (3, 0),
+        };
+        sink(&[state, self.waiting.into(), self.asked.into(), self.stopped.is_some().into()]);
+        for number in [
+            code,
+            self.ring.base(),
+            self.ring.end(),
+            self.credit.spent(),
+            self.credit.limit(),
+            self.message,
+            self.stopped.unwrap_or(0),
+        ] {
+            sink(&number.to_le_bytes());
+        }
+        self.ring.digest(pool, sink);
+    }
+}
