@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::crypto::rustcrypto::RustCrypto;
 
-    /// RFC 8032, section 7.1, test 1.
+    /// RFC 8032, section 7.1, test 1. No constructor takes a public key beside the private one (ed25519-dalek, RUSTSEC-2022-0093).
     #[test]
     fn the_public_key_comes_from_the_seed() {
         let seed = hex!("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");

@@ -31,7 +31,8 @@ pub enum AeadAlgorithm {
 
 /// An implementation of every primitive that needs a secret key.
 ///
-/// Implementations keep no mutable state: two calls with the same arguments give the same result.
+/// Implementations keep no mutable state: two calls with the same arguments give the same result. What they hold of a secret, here and
+/// in the values they hand out, they wipe when it is dropped.
 pub trait CryptoProvider: fmt::Debug + Send + Sync {
     /// Whether AES-256-GCM runs in hardware here, so that suites with it should be preferred.
     fn has_fast_aes(&self) -> bool;

@@ -50,14 +50,27 @@ macro_rules! impl_aead {
 impl_aead!(ChaCha20Poly1305, Aes256Gcm);
 
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-cpufeatures::new!(fast_aes, "aes", "pclmulqdq");
+cpufeatures::new!(fast_aes, "aes", "avx", "pclmulqdq");
 #[cfg(target_arch = "aarch64")]
 cpufeatures::new!(fast_aes, "aes");
 
-/// Whether AES-GCM runs on this processor's own instructions: the same question, asked the same way, as `aes` and `ghash` ask.
+/// Whether AES-GCM runs on this processor's own instructions: what `aes` and `polyval` ask, asked the same way.
 pub(super) fn has_fast_aes() -> bool {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64"))]
     return fast_aes::get();
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
     false
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    extern crate std;
+
+    #[test]
+    fn fast_aes_is_what_the_standard_library_finds() {
+        let expected = std::is_x86_feature_detected!("aes")
+            && std::is_x86_feature_detected!("avx")
+            && std::is_x86_feature_detected!("pclmulqdq");
+        assert_eq!(super::has_fast_aes(), expected);
+    }
 }
