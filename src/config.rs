@@ -179,12 +179,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     /// For stream carriers: 10 s for the handshake, 30 s for a verdict, no idle timeout, no keepalive.
     fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(10),
-            verdict: Duration::from_secs(30),
-            idle: None,
-            keepalive: None,
-        }
+        Self { handshake: Duration::from_secs(10), verdict: Duration::from_secs(30), idle: None, keepalive: None }
     }
 }
 

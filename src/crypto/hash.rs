@@ -43,7 +43,7 @@ pub(crate) fn extract(salt: &[u8], input: &[u8]) -> Zeroizing<[u8; HASH_LEN]> {
 }
 
 /// HKDF-Expand with the concatenation of `info`, for at most [`MAX_EXPAND_LEN`] bytes.
-#[expect(
+#[allow(
     clippy::expect_used,
     reason = "both lengths are the core's own: the key's by type, the output's checked by its callers"
 )]

@@ -26,7 +26,7 @@ impl Aes256Gcm {
 macro_rules! impl_aead {
     ($($cipher:ty),+) => {
         $(impl Aead for $cipher {
-            #[expect(clippy::expect_used, reason = "fails only for messages beyond 2^36 bytes, which no slice of a packet is")]
+            #[allow(clippy::expect_used, reason = "fails only for messages beyond 2^36 bytes, which no slice of a packet is")]
             fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> [u8; TAG_LEN] {
                 self.0
                     .encrypt_inout_detached(nonce.into(), aad, in_out.into())
