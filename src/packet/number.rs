@@ -31,6 +31,7 @@ impl PacketNumber {
 mod tests {
     use super::*;
 
+    /// R-5.3-3, R-5.3-6.
     #[test]
     fn numbers_end_below_2_to_the_62() {
         let last = PacketNumber::new((1 << 62) - 1).unwrap();

@@ -1,7 +1,7 @@
 //! Sealing and opening one packet in place (specification, section 5.3).
 //!
 //! A packet is `header || body || tag` in one slice. Keys that come with a header mask are those of a datagram carrier, where the
-//! number travels, masked, in the header; without one it is implicit and its field is 0.
+//! number travels, masked, in the header; without one it is implicit and its field is 0 (R-5.3-2).
 #![forbid(unsafe_code)]
 
 use super::PacketNumber;
@@ -33,7 +33,7 @@ fn try_seal(keys: &PacketKeys, number: PacketNumber, packet: &mut [u8]) -> Optio
 /// Opens `packet` under its number, and returns its body without the tag.
 ///
 /// # Errors
-/// [`Rejected`] if it does not open. Then `packet` must not be used any more.
+/// [`Rejected`] if it does not open. Then `packet` must not be used any more; nothing else has changed (R-5.3-8).
 pub(crate) fn open<'a>(
     keys: &PacketKeys,
     number: PacketNumber,
@@ -56,7 +56,7 @@ pub(crate) fn unmask(keys: &PacketKeys, packet: &[u8]) -> Option<PacketNumber> {
     PacketNumber::new(field ^ low_bits(keys.mask(sealed.first_chunk()?)?))
 }
 
-/// The mask on the five low bytes of a number.
+/// The mask on the five low bytes of a number (R-5.3-7).
 fn low_bits([m0, m1, m2, m3, m4]: [u8; MASK_LEN]) -> u64 {
     u64::from_le_bytes([m0, m1, m2, m3, m4, 0, 0, 0])
 }
@@ -103,6 +103,7 @@ mod tests {
         packet
     }
 
+    /// R-5.3-2.
     #[test]
     fn on_a_stream_the_number_is_not_in_the_packet_and_no_other_opens_it() {
         for algorithm in ALGORITHMS {
@@ -117,6 +118,7 @@ mod tests {
         }
     }
 
+    /// R-5.3-2, R-5.3-7.
     #[test]
     fn on_datagrams_the_number_travels_masked() {
         for algorithm in ALGORITHMS {
@@ -136,6 +138,7 @@ mod tests {
         }
     }
 
+    /// R-5.3-6.
     #[test]
     fn a_masked_number_beyond_the_last_is_none() {
         let keys = keys(AeadAlgorithm::ChaCha20Poly1305, true);

@@ -119,6 +119,7 @@ mod tests {
         z ^ (z >> 31)
     }
 
+    /// R-5.6-1.
     #[test]
     fn agrees_with_a_set_of_all_numbers_seen() {
         let full = std::env::var("AITCP_CAMPAIGN").is_ok_and(|value| value == "full");
@@ -135,15 +136,15 @@ mod tests {
                 let fresh = guard.check(number);
                 assert_eq!(fresh, reference.check(number, 2048), "step {step}: {number} after {:?}", guard.highest);
                 // Three in four open; the number of one that does not leaves no trace.
-                if fresh && random(&mut state) % 4 != 0 {
+                if fresh && !random(&mut state).is_multiple_of(4) {
                     guard.mark(number);
                     reference.0.insert(number);
                     centre = centre.max(number);
                 }
-                if random(&mut state) % 1_000 == 0 {
+                if random(&mut state).is_multiple_of(1_000) {
                     centre = centre.saturating_add(random(&mut state) % 6_000);
                 }
-                if step % 4_096 == 0 {
+                if step.is_multiple_of(4_096) {
                     reference.prune();
                 }
             }
@@ -189,6 +190,7 @@ mod tests {
         }
     }
 
+    /// R-5.6-1.
     #[test]
     fn the_window_ends_after_2048_numbers() {
         for highest in [2_048, 5_000, u64::MAX] {
@@ -210,6 +212,7 @@ mod tests {
         }
     }
 
+    /// R-5.6-2.
     #[test]
     fn checking_changes_nothing() {
         let mut guard = ReplayGuard::new();

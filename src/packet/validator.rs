@@ -15,7 +15,7 @@ pub(crate) struct Receiver {
     pub(crate) role: Role,
     /// The id that it chose for the link.
     pub(crate) connection_id: u64,
-    /// The longest Data packet that it takes, header and tag included.
+    /// The longest Data packet that it takes, header and tag included (R-3.2-3).
     pub(crate) max_packet: u16,
 }
 
@@ -35,7 +35,7 @@ impl Receiver {
     ///
     /// Whether the kind is the one that this state waits for is for the state to say.
     pub(crate) fn validate(&self, bytes: &[u8; HEADER_LEN]) -> Result<Header, PeerMisbehaved> {
-        let header = Header::parse(bytes)?;
+        let header = Header::parse(bytes)?; // R-3.1-1, R-3.1-2
         let form = self.form(header.kind);
         if form.sender == Some(self.role) || header.epoch != form.epoch {
             return Err(PeerMisbehaved::UnexpectedPacket); // R-3.1-3
@@ -117,6 +117,7 @@ mod tests {
         })
     }
 
+    /// R-3.2-1, R-3.2-2.
     #[test]
     fn lengths_are_checked_to_the_byte() {
         for (receiver, header, min, max) in legal() {
@@ -130,6 +131,7 @@ mod tests {
         }
     }
 
+    /// R-3.1-3.
     #[test]
     fn every_kind_goes_one_way_but_data() {
         for (code, sender, epoch, connection_id, length, _) in TABLE {
@@ -142,6 +144,7 @@ mod tests {
         }
     }
 
+    /// R-3.1-3, R-3.1-4, R-3.1-5.
     #[test]
     fn every_kind_has_one_epoch_one_address_and_no_number_on_a_stream() {
         for (receiver, header, ..) in legal() {
@@ -160,6 +163,7 @@ mod tests {
         }
     }
 
+    /// R-3.1-1, R-3.1-2.
     #[test]
     fn other_protocols_and_unknown_kinds_are_told_apart() {
         for (receiver, header, ..) in legal() {
@@ -176,6 +180,7 @@ mod tests {
         }
     }
 
+    /// R-3.2-3.
     #[test]
     fn data_is_as_long_as_the_receiver_says() {
         for max_packet in [2_088, 16_424] {

@@ -47,7 +47,7 @@ pub(crate) enum HeaderError {
 }
 
 impl Header {
-    /// Reads a header. The layout of version, kind and length never changes, so the version is looked at first.
+    /// Reads a header (R-3.1-1, R-3.1-2). The layout of version, kind and length never changes, so the version is looked at first.
     pub(crate) fn parse(bytes: &[u8; HEADER_LEN]) -> Result<Self, HeaderError> {
         let [version, kind, l0, l1, e0, e1, e2, e3, id @ .., n0, n1, n2, n3, n4, n5, n6, n7] = *bytes;
         if version != VERSION {
@@ -115,6 +115,7 @@ mod tests {
     use super::super::tables;
     use super::*;
 
+    /// R-3.1-1, R-3.1-2.
     #[test]
     fn every_version_but_ours_and_every_unknown_kind_is_refused() {
         for version in 0..=u8::MAX {

@@ -56,7 +56,8 @@ impl Versions<'_> {
     }
 }
 
-/// Reads the table that takes up the whole of `bytes`, within the limits of R-3.3-2.
+/// Reads the table whose buffer is the whole of `bytes`: any valid encoding (R-3.3-1, R-3.3-3), within limits (R-3.3-2); fields of
+/// later schemas are passed over (R-11.1-1).
 ///
 /// The generated readers do not check what they follow. This function is the only way to one, so none is built on bytes that the
 /// official verifier has not accepted.

@@ -38,7 +38,8 @@ pub(crate) struct Params {
 pub(crate) struct BadParams;
 
 impl Params {
-    /// Takes a verified table, whose values may still be anything.
+    /// Takes a verified table, whose values may still be anything. What is absent has its default (R-7.1-2); parameters that are
+    /// reserved are not looked at (R-7.1-3).
     pub(super) fn from_table(table: tables::Params<'_>) -> Result<Self, BadParams> {
         let params = Self {
             max_packet: table.max_packet(),

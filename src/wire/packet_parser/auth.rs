@@ -38,7 +38,7 @@ impl<'a> AuthView<'a> {
         Self::new(auth.params(), auth.identity(), auth.credentials(), trailer)
     }
 
-    /// Takes the whole body of an InitiatorAuth, opened, without the tag.
+    /// Takes the whole body of an InitiatorAuth, opened, without the tag. A claim in it is passed over (R-4.6-2).
     pub(crate) fn of_initiator(body: &'a [u8]) -> Result<Self, AuthError> {
         let trailer = Trailer::split(body)?;
         let auth = verified::<tables::InitiatorAuth<'_>>(trailer.table)?;
@@ -52,7 +52,7 @@ impl<'a> AuthView<'a> {
         Trailer { table, signature, finished }: Trailer<'a>,
     ) -> Result<Self, AuthError> {
         Ok(Self {
-            identity: &identity.ok_or(Malformed)?.0,
+            identity: &identity.ok_or(Malformed)?.0, // R-4.6-1
             credentials: bounded_bytes(credentials, MAX_CREDENTIALS)?,
             params: Params::from_table(params)?,
             covered: table,
@@ -62,7 +62,7 @@ impl<'a> AuthView<'a> {
     }
 }
 
-/// `table || signature || finished`.
+/// `table || signature || finished`, counted from the end (R-3.3-4).
 struct Trailer<'a> {
     table: &'a [u8],
     signature: &'a [u8; 64],

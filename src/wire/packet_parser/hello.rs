@@ -35,7 +35,7 @@ pub(crate) struct HelloView<'a> {
 }
 
 impl<'a> HelloView<'a> {
-    /// Takes the whole body.
+    /// Takes the whole body. A ticket in it must have the right form, and is otherwise passed over (R-4.1-2).
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let (tagged_and_tag, binder) = body.split_last_chunk::<32>().ok_or(Malformed)?;
         let (tagged, peer_tag) = tagged_and_tag.split_last_chunk::<32>().ok_or(Malformed)?;
@@ -52,6 +52,7 @@ impl<'a> HelloView<'a> {
             && !suites.is_empty()
             && (1..=MAX_APP_PROTOCOL).contains(&app_protocol.len())
             && realm.len() <= MAX_REALM;
+        // R-4.1-4
         let binds_nothing = ticket.is_empty() && present(binder).is_some();
         if !within_limits || binds_nothing || padding.iter().any(|byte| *byte != 0) {
             return Err(Malformed);

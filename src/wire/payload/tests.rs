@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::wire::packet_parser::verified;
 
+type Fragments = Vec<(Fragment, Vec<u8>)>;
+
 fn fragment() -> impl Strategy<Value = Fragment> {
     (any::<u64>(), any::<u64>(), 1..8_u8).prop_map(|(stream, offset, flags)| Fragment {
         stream,
@@ -21,7 +23,7 @@ fn fragment() -> impl Strategy<Value = Fragment> {
 }
 
 /// Fragments with their bytes; without bytes they have an end.
-fn fragments(max: usize) -> impl Strategy<Value = Vec<(Fragment, Vec<u8>)>> {
+fn fragments(max: usize) -> impl Strategy<Value = Fragments> {
     let filled = (fragment(), vec_of(any::<u8>(), 0..100)).prop_map(|(fragment, data)| {
         let end_of_message = fragment.end_of_message || (data.is_empty() && !fragment.end_of_stream);
         (Fragment { end_of_message, ..fragment }, data)
@@ -63,7 +65,7 @@ fn write(size: usize, controls: &[Control], fragments: &[(Fragment, Vec<u8>)]) -
     Some((written_controls, written_fragments, buf))
 }
 
-fn read(payload: &[u8]) -> Result<(Vec<Control>, Vec<(Fragment, Vec<u8>)>), PayloadError> {
+fn read(payload: &[u8]) -> Result<(Vec<Control>, Fragments), PayloadError> {
     let view = PayloadView::parse(payload)?;
     let fragments = view.fragments().map(|(fragment, data)| (fragment, data.to_vec())).collect();
     Ok((view.controls().collect(), fragments))
@@ -111,6 +113,7 @@ fn raw_control(code: u8, stream: u64, flags: u8) -> tables::Control {
     tables::Control::new(stream, 1, 2, tables::ControlCode(code), tables::ControlFlags::from_bits_retain(flags), 0, 0)
 }
 
+/// R-8.1-3, R-8.6-3, R-8.7-1, R-8.7-2.
 #[test]
 fn every_control_code_and_flag_byte_is_answered() {
     for code in 0..=u8::MAX {
@@ -131,6 +134,7 @@ fn every_control_code_and_flag_byte_is_answered() {
     assert_eq!(third_direction, Err(PayloadError::Malformed));
 }
 
+/// R-8.1-3, R-8.1-4.
 #[test]
 fn every_fragment_flag_is_known_or_refused() {
     for bits in 0..=u16::MAX {
@@ -145,6 +149,7 @@ fn every_fragment_flag_is_known_or_refused() {
     }
 }
 
+/// R-8.1-3.
 #[test]
 fn reserved_bits_are_refused_one_by_one() {
     for bit in 0..32 {
@@ -169,6 +174,7 @@ fn reserved_bits_are_refused_one_by_one() {
     }
 }
 
+/// R-8.1-2.
 #[test]
 fn the_lengths_of_fragments_add_up_to_the_data() {
     let fragment = |length| tables::Fragment::new(4, 0, length, tables::FragmentFlags::EndOfMessage, 0);
@@ -188,6 +194,7 @@ fn the_lengths_of_fragments_add_up_to_the_data() {
     }
 }
 
+/// R-8.1-6, R-8.1-7.
 #[test]
 fn what_is_for_datagram_carriers_is_forbidden_and_empty_is_absent() {
     let acks = [tables::AckRange::new(0, 0)];
@@ -207,6 +214,7 @@ fn what_is_for_datagram_carriers_is_forbidden_and_empty_is_absent() {
     assert_eq!(empty.outcome(), Ok(()));
 }
 
+/// R-3.3-5, R-8.1-3, R-8.1-5.
 #[test]
 fn a_close_has_a_known_source_and_at_most_256_bytes_of_text() {
     let close = |source| Some(tables::Close::new(3, tables::CloseSource(source), 0, 0, 0));
@@ -221,6 +229,17 @@ fn a_close_has_a_known_source_and_at_most_256_bytes_of_text() {
     }
     let not_text = Raw { close: close(0), close_reason: Some(&[0xC3, 0x28]), ..Raw::default() };
     assert_eq!(not_text.outcome(), Err(PayloadError::Malformed));
+}
+
+/// R-8.1-1.
+#[test]
+fn a_fault_at_the_end_refuses_all_that_comes_before_it() {
+    let good = tables::Fragment::new(4, 0, 1, tables::FragmentFlags::empty(), 0);
+    let bad = tables::Fragment::new(4, 1, 1, tables::FragmentFlags::empty(), 1);
+    let raw = Raw { fragments: Some(&[good, good, bad]), data: Some(&[1, 2, 3]), ..Raw::default() };
+    assert_eq!(raw.outcome(), Err(PayloadError::Malformed));
+    let raw = Raw { controls: Some(&[raw_control(0, 0, 0), raw_control(0, 0, 2)]), ..Raw::default() };
+    assert_eq!(raw.outcome(), Err(PayloadError::Malformed));
 }
 
 #[test]
@@ -329,6 +348,7 @@ proptest! {
         prop_assert_eq!(read(&payload), Ok(expected));
     }
 
+    /// R-3.3-1.
     #[test]
     fn the_official_encoding_reads_as_ours_does(
         controls in vec_of(control(), 0..12),

@@ -18,7 +18,8 @@ pub(crate) struct PayloadView<'a> {
 }
 
 impl<'a> PayloadView<'a> {
-    /// Takes the whole plaintext of a Data packet that came over a stream carrier.
+    /// Takes the whole plaintext of a Data packet that came over a stream carrier, and refuses it as a whole or not at all (R-8.1-1).
+    /// `padding` and `ack_delay` are not looked at (R-8.1-7).
     pub(crate) fn parse(plaintext: &'a [u8]) -> Result<Self, PayloadError> {
         let payload = verified::<tables::Payload<'_>>(plaintext)?;
         let view = Self {

@@ -190,7 +190,10 @@ pub(crate) fn write_close(buf: &mut [u8], close: &Close<'_>) -> Option<usize> {
 /// Writes words from a position on, which is a multiple of their length.
 fn put_words(buf: &mut [u8], at: usize, words: &[u32]) {
     let places = buf.get_mut(at..).unwrap_or_default().as_chunks_mut().0;
-    debug_assert!(at % WORD == 0 && places.len() >= words.len(), "the layout has room for what is put into it");
+    debug_assert!(
+        at.is_multiple_of(WORD) && places.len() >= words.len(),
+        "the layout has room for what is put into it"
+    );
     for (place, word) in places.iter_mut().zip(words) {
         *place = word.to_le_bytes();
     }
