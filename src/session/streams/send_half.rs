@@ -166,6 +166,10 @@ impl SendHalf {
         let max = self.credit.available().min(session_credit);
         let piece = self.ring.copy(pool, &mut self.cursor, offset, max, out);
         self.credit.spend(piece.offsets());
+        if self.unsent() == 0 {
+            // The block can go with the next acknowledgement.
+            self.cursor = None;
+        }
         let end_of_stream = self.state == State::Finished { sent: false } && self.unsent() == 0;
         if end_of_stream {
             self.state = State::Finished { sent: true };
