@@ -67,7 +67,7 @@ pub enum CloseReason {
     Misbehaved(PeerMisbehaved),
     /// There is nothing that both ends can do.
     Incompatible(PeerIncompatible),
-    /// The responder proved an identity other than the pinned one. Somebody else answers at this address.
+    /// Not the pinned identity but this one was named at the other end. Somebody else answers at this address.
     WrongPeer(PeerId),
     /// This side's policy or its owner's verdict turned the peer away.
     NotAdmitted(PeerId),

@@ -24,14 +24,21 @@ mod event;
 mod identity;
 #[cfg(feature = "keylog")]
 mod keylog;
+mod link;
 mod packet;
 mod role;
 mod seed;
 mod session;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 mod time;
 mod wire;
 
-pub use config::Limits;
+pub use config::{
+    Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_REALM,
+    MIN_MAX_PACKET, ServerConfig, Signer, Suite, Timeouts, Verdict,
+};
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
     StreamError,
@@ -42,5 +49,7 @@ pub use identity::{PeerId, PeerIdError};
 pub use keylog::KeyLog;
 pub use role::Role;
 pub use seed::{Seed, SeedError};
-pub use session::{Direction, StreamId};
+pub use session::{
+    Direction, Ending, HandshakeInfo, MIN_TRANSMIT, Received, Session, Stats, StreamId, StreamInput, Transmit,
+};
 pub use time::Instant;

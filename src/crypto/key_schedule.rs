@@ -164,6 +164,14 @@ impl Exporter {
     }
 }
 
+impl Exporter {
+    /// The secret itself, for key logs.
+    #[cfg(feature = "keylog")]
+    pub(crate) fn as_bytes(&self) -> &[u8; HASH_LEN] {
+        &self.0.0
+    }
+}
+
 /// A label or an output is longer than HKDF-Expand-Label takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;

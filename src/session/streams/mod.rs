@@ -26,7 +26,7 @@ mod wire;
 
 pub(crate) use events::StreamEvent;
 pub use id::{Direction, StreamId};
-pub(crate) use wire::{Control, Fragment, PeerLimits};
+pub(crate) use wire::PeerLimits;
 
 use block_pool::BlockPool;
 use events::StreamNews;

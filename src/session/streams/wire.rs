@@ -57,3 +57,34 @@ pub(crate) struct PeerLimits {
     pub(crate) unidirectional_streams: u64,
     pub(crate) max_message: u64,
 }
+
+impl From<crate::wire::payload::Fragment> for Fragment {
+    fn from(fragment: crate::wire::payload::Fragment) -> Self {
+        let crate::wire::payload::Fragment { stream, offset, end_of_message, end_of_stream, compressed } = fragment;
+        Self { stream, offset, end_of_message, end_of_stream, compressed }
+    }
+}
+impl From<Fragment> for crate::wire::payload::Fragment {
+    fn from(fragment: Fragment) -> Self {
+        let Fragment { stream, offset, end_of_message, end_of_stream, compressed } = fragment;
+        Self { stream, offset, end_of_message, end_of_stream, compressed }
+    }
+}
+impl From<Control> for crate::wire::payload::Control {
+    fn from(control: Control) -> Self {
+        match control {
+            Control::Ping => Self::Ping,
+            Control::SessionCredit { received, limit } => Self::SessionCredit { received, limit },
+            Control::Credit { stream, received, limit, done } => {
+                Self::Credit { stream: stream.as_u64(), received, limit, done }
+            }
+            Control::StreamCredit { direction, limit } => {
+                Self::StreamCredit { unidirectional: direction == Direction::Unidirectional, limit }
+            }
+            Control::Reset { stream, code, final_offset } => {
+                Self::Reset { stream: stream.as_u64(), code, final_offset }
+            }
+            Control::Stop { stream, code } => Self::Stop { stream: stream.as_u64(), code },
+        }
+    }
+}

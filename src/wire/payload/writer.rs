@@ -54,6 +54,12 @@ impl<'a> PayloadWriter<'a> {
         true
     }
 
+    /// Whether [`Self::control`] has room for one more.
+    pub(crate) fn has_control_space(&self) -> bool {
+        let taken = PREFIX.saturating_add(WORD).saturating_add(self.controls.saturating_mul(CONTROL));
+        self.fragments == 0 && self.buf.len().saturating_sub(taken) >= CONTROL
+    }
+
     /// The place for the next fragment's bytes, all that there is room for; `None` if that is not even one.
     ///
     /// What is written there counts once [`Self::commit_fragment`] says how much of it there is.

@@ -1,103 +1,14 @@
-//! What a session is told before it starts. Configurations are immutable and shared between sessions behind an `Arc`.
+//! How much a session may take, and how long.
+#![forbid(unsafe_code)]
 
-use alloc::collections::BTreeSet;
-use alloc::string::{String, ToString};
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
-use crate::crypto::keygen::IdentityKey;
-use crate::crypto::provider::CryptoProvider;
 use crate::error::ConfigError;
-use crate::identity::PeerId;
-#[cfg(feature = "keylog")]
-use crate::keylog::KeyLog;
 
-/// The longest name of an application protocol, in bytes of UTF-8.
-pub const MAX_APP_PROTOCOL: usize = 64;
-/// The longest name of a realm, in bytes of UTF-8.
-pub const MAX_REALM: usize = 64;
-/// The longest credentials, in bytes.
-pub const MAX_CREDENTIALS: usize = 512;
 /// The smallest packet size that may be agreed on: room for every handshake packet and then some.
 pub const MIN_MAX_PACKET: u16 = 2_048 + 40;
 /// The largest packet size that may be agreed on: 16 KiB of payload, header and tag.
 pub const MAX_MAX_PACKET: u16 = 16_384 + 40;
-
-/// What carries a session's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Carrier {
-    /// Ordered, reliable bytes in arbitrary chunks: TCP, a Unix socket, a pipe, a WebSocket.
-    Stream,
-}
-
-/// What the initiator demands of the identity at the other end. There is no default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// Exactly this agent; the session ends with [`CloseReason::WrongPeer`](crate::CloseReason::WrongPeer) if another answers.
-    Pinned(PeerId),
-    /// Whoever answers: the session raises [`Event::PeerIdentified`](crate::Event::PeerIdentified) and waits for
-    /// [`Session::decide`](crate::Session::decide) **before** it reveals its own identity.
-    Ask,
-}
-
-/// Whom the responder lets in. There is no default.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// Only these agents.
-    Only(BTreeSet<PeerId>),
-    /// Any agent that proves an identity. For services that are open to the public.
-    Any,
-    /// Each agent is put to the owner: [`Event::PeerIdentified`](crate::Event::PeerIdentified), then
-    /// [`Session::decide`](crate::Session::decide).
-    Ask,
-}
-
-/// The owner's word on a peer that has proved its identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Go on.
-    Accept,
-    /// End the session. A responder tells the peer with
-    /// [`ProtocolCode::NotAdmitted`](crate::ProtocolCode::NotAdmitted); an initiator says nothing.
-    Refuse,
-}
-
-/// Who signs for this agent.
-#[derive(Debug)]
-pub enum Signer {
-    /// A private key in memory.
-    Key(IdentityKey),
-    /// A key elsewhere (hardware, an agent process, another machine): the handshake raises
-    /// [`Event::SignatureWanted`](crate::Event::SignatureWanted) and waits.
-    External(PeerId),
-}
-
-impl Signer {
-    /// The identity that is signed for.
-    #[must_use]
-    pub fn peer_id(&self) -> PeerId {
-        match self {
-            Self::Key(key) => key.peer_id(),
-            Self::External(peer) => *peer,
-        }
-    }
-}
-
-/// A key exchange with a packet cipher (specification, section 5.1). SHA-256 in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Suite {
-    /// X25519 and ML-KEM-768, ChaCha20-Poly1305.
-    HybridChaCha20Poly1305,
-    /// X25519, ChaCha20-Poly1305. The one that every implementation has.
-    X25519ChaCha20Poly1305,
-    /// X25519 and ML-KEM-768, AES-256-GCM.
-    HybridAes256Gcm,
-    /// X25519, AES-256-GCM.
-    X25519Aes256Gcm,
-}
 
 /// Bounds on what a session keeps in memory and what it takes from a peer.
 ///
@@ -161,6 +72,20 @@ impl Limits {
     }
 }
 
+impl Limits {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let checks = [
+            ((MIN_MAX_PACKET..=MAX_MAX_PACKET).contains(&self.max_packet), "max_packet"),
+            (self.stream_window >= 1, "stream_window"),
+            (self.session_window >= self.stream_window, "session_window"),
+            (self.stream_send_buffer >= 1, "stream_send_buffer"),
+            (self.send_buffer >= self.stream_send_buffer, "send_buffer"),
+            (self.max_message >= 1, "max_message"),
+        ];
+        checks.into_iter().try_for_each(|(ok, field)| if ok { Ok(()) } else { Err(ConfigError::Limit(field)) })
+    }
+}
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -183,16 +108,16 @@ impl Default for Timeouts {
     }
 }
 
-/// What both roles' configurations hold.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) provider: Arc<dyn CryptoProvider>,
-    pub(crate) signer: Signer,
-    pub(crate) credentials: Vec<u8>,
-    pub(crate) suites: Vec<Suite>,
-    pub(crate) limits: Limits,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) compression: bool,
-    #[cfg(feature = "keylog")]
-    pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+impl Timeouts {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let some_time = |timeout: Option<Duration>| timeout.is_none_or(|duration| duration >= Duration::from_millis(1));
+        let idle_fits = self.idle.is_none_or(|idle| u32::try_from(idle.as_millis()).is_ok());
+        let checks = [
+            (!self.handshake.is_zero(), "handshake"),
+            (!self.verdict.is_zero(), "verdict"),
+            (some_time(self.idle) && idle_fits, "idle"),
+            (some_time(self.keepalive), "keepalive"),
+        ];
+        checks.into_iter().try_for_each(|(ok, field)| if ok { Ok(()) } else { Err(ConfigError::Timeout(field)) })
+    }
 }

@@ -1,0 +1,256 @@
+//! What a session is told before it starts. Configurations are immutable and shared between sessions behind an `Arc`.
+#![forbid(unsafe_code)]
+
+mod client;
+mod limits;
+mod server;
+mod suite;
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+pub use client::ClientConfig;
+pub use limits::{Limits, MAX_MAX_PACKET, MIN_MAX_PACKET, Timeouts};
+pub use server::ServerConfig;
+pub use suite::Suite;
+
+use crate::crypto::key_schedule::{Exporter, TrafficSecret};
+use crate::crypto::keygen::IdentityKey;
+use crate::crypto::provider::CryptoProvider;
+use crate::error::ConfigError;
+use crate::identity::PeerId;
+#[cfg(feature = "keylog")]
+use crate::keylog::KeyLog;
+use crate::wire::Params;
+
+/// The longest name of an application protocol, in bytes of UTF-8.
+pub const MAX_APP_PROTOCOL: usize = 64;
+/// The longest name of a realm, in bytes of UTF-8.
+pub const MAX_REALM: usize = 64;
+/// The longest credentials, in bytes.
+pub const MAX_CREDENTIALS: usize = 512;
+/// What carries a session's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Carrier {
+    /// Ordered, reliable bytes in arbitrary chunks: TCP, a Unix socket, a pipe, a WebSocket.
+    Stream,
+}
+
+/// What the initiator demands of the identity at the other end. There is no default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Exactly this agent; the session ends with [`CloseReason::WrongPeer`](crate::CloseReason::WrongPeer) if another answers.
+    Pinned(PeerId),
+    /// Whoever answers: the session raises [`Event::PeerIdentified`](crate::Event::PeerIdentified) and waits for
+    /// [`Session::decide`](crate::Session::decide) **before** it reveals its own identity.
+    Ask,
+}
+
+/// Whom the responder lets in. There is no default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Only these agents.
+    Only(BTreeSet<PeerId>),
+    /// Any agent that proves an identity. For services that are open to the public.
+    Any,
+    /// Each agent is put to the owner: [`Event::PeerIdentified`](crate::Event::PeerIdentified), then
+    /// [`Session::decide`](crate::Session::decide).
+    Ask,
+}
+
+/// The owner's word on a peer that has proved its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Accept,
+    /// End the session. A responder tells the peer with
+    /// [`ProtocolCode::NotAdmitted`](crate::ProtocolCode::NotAdmitted); an initiator says nothing.
+    Refuse,
+}
+
+/// Who signs for this agent.
+#[derive(Debug)]
+pub enum Signer {
+    /// A private key in memory.
+    Key(IdentityKey),
+    /// A key elsewhere (hardware, an agent process, another machine): the handshake raises
+    /// [`Event::SignatureWanted`](crate::Event::SignatureWanted) and waits.
+    External(PeerId),
+}
+
+impl Signer {
+    /// The identity that is signed for.
+    #[must_use]
+    pub fn peer_id(&self) -> PeerId {
+        match self {
+            Self::Key(key) => key.peer_id(),
+            Self::External(peer) => *peer,
+        }
+    }
+}
+
+/// What both roles' configurations hold.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) provider: Arc<dyn CryptoProvider>,
+    pub(crate) signer: Signer,
+    pub(crate) credentials: Vec<u8>,
+    pub(crate) suites: Vec<Suite>,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) compression: bool,
+    #[cfg(feature = "keylog")]
+    pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+}
+
+impl Shared {
+    fn new(provider: Arc<dyn CryptoProvider>, signer: Signer) -> Self {
+        let suites = Suite::preferred(provider.as_ref());
+        Self {
+            provider,
+            signer,
+            credentials: Vec::new(),
+            suites,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            compression: false,
+            #[cfg(feature = "keylog")]
+            key_log: None,
+        }
+    }
+
+    /// What this end announces that it can take.
+    pub(crate) fn params(&self) -> Params {
+        let limits = &self.limits;
+        let idle = self.timeouts.idle.map_or(0, |idle| u32::try_from(idle.as_millis()).unwrap_or(u32::MAX));
+        Params {
+            max_packet: limits.max_packet,
+            session_credit: limits.session_window.into(),
+            stream_credit: limits.stream_window.into(),
+            bidirectional_streams: limits.peer_bidirectional_streams.into(),
+            unidirectional_streams: limits.peer_unidirectional_streams.into(),
+            max_message: limits.max_message,
+            idle_timeout_ms: idle,
+            compression: self.compression,
+        }
+    }
+
+    /// Hands a secret to the key log, if there is one (R-5.7-1).
+    #[cfg_attr(
+        not(feature = "keylog"),
+        expect(unused_variables, clippy::unused_self, reason = "built without key logs")
+    )]
+    pub(crate) fn log_secret(&self, label: &'static str, random: &[u8; 32], secret: &TrafficSecret) {
+        #[cfg(feature = "keylog")]
+        if let Some(log) = &self.key_log {
+            log.log(label, random, secret.as_bytes());
+        }
+    }
+
+    /// The same for the exporter's secret.
+    #[cfg_attr(
+        not(feature = "keylog"),
+        expect(unused_variables, clippy::unused_self, reason = "built without key logs")
+    )]
+    pub(crate) fn log_exporter(&self, random: &[u8; 32], exporter: &Exporter) {
+        #[cfg(feature = "keylog")]
+        if let Some(log) = &self.key_log {
+            log.log("EXPORTER", random, exporter.as_bytes());
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.credentials.len() > MAX_CREDENTIALS {
+            return Err(ConfigError::Credentials);
+        }
+        if self.compression && cfg!(not(feature = "compression")) {
+            return Err(ConfigError::CompressionUnavailable);
+        }
+        validate_suites(&self.suites, self.provider.as_ref())?;
+        self.limits.validate()?;
+        self.timeouts.validate()
+    }
+}
+
+fn validate_suites(suites: &[Suite], provider: &dyn CryptoProvider) -> Result<(), ConfigError> {
+    let mut seen = Vec::with_capacity(suites.len());
+    for suite in suites {
+        if seen.contains(suite) {
+            return Err(ConfigError::Suites);
+        }
+        if !suite.available(provider) {
+            return Err(ConfigError::SuiteUnavailable(*suite));
+        }
+        seen.push(*suite);
+    }
+    if seen.is_empty() { Err(ConfigError::Suites) } else { Ok(()) }
+}
+
+fn validate_app_protocol(name: &str) -> Result<(), ConfigError> {
+    if name.is_empty() || name.len() > MAX_APP_PROTOCOL { Err(ConfigError::AppProtocol) } else { Ok(()) }
+}
+
+fn validate_realm(name: &str) -> Result<(), ConfigError> {
+    if name.len() > MAX_REALM { Err(ConfigError::Realm) } else { Ok(()) }
+}
+
+/// The setters that both roles' configurations have.
+macro_rules! shared_setters {
+    () => {
+        /// Sets what is shown to the peer beside the identity, once the peer has proved its own (an initiator) or before (a
+        /// responder): a token, a certificate, anything of up to [`MAX_CREDENTIALS`] bytes. Opaque to the protocol; none by default.
+        #[must_use]
+        pub fn with_credentials(mut self, credentials: &[u8]) -> Self {
+            self.shared.credentials = credentials.to_vec();
+            self
+        }
+
+        /// Sets the suites that may be used, in order of preference. By default all that the provider can do: hybrid ones first,
+        /// AES-256-GCM first where it runs in hardware.
+        #[must_use]
+        pub fn with_suites(mut self, suites: &[Suite]) -> Self {
+            self.shared.suites = suites.to_vec();
+            self
+        }
+
+        /// Sets the bounds on memory and on what is taken from the peer.
+        #[must_use]
+        pub fn with_limits(mut self, limits: Limits) -> Self {
+            self.shared.limits = limits;
+            self
+        }
+
+        /// Sets how long things may take.
+        #[must_use]
+        pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+            self.shared.timeouts = timeouts;
+            self
+        }
+
+        /// Compresses messages of up to 64 KiB that are given whole, if the peer asks for it too. Off by default: where an attacker
+        /// can mix text of its own into a secret message, the compressed length betrays the secret.
+        #[must_use]
+        pub fn with_compression(mut self, compression: bool) -> Self {
+            self.shared.compression = compression;
+            self
+        }
+
+        /// Hands every traffic secret to `key_log`. Whoever reads that log reads the sessions.
+        #[cfg(feature = "keylog")]
+        #[must_use]
+        pub fn with_key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
+            self.shared.key_log = Some(key_log);
+            self
+        }
+    };
+}
+
+use shared_setters;
+
+impl From<IdentityKey> for Signer {
+    fn from(key: IdentityKey) -> Self {
+        Self::Key(key)
+    }
+}

@@ -1,0 +1,172 @@
+//! What both roles have once Hello and Accept have crossed: the keys of epoch 1 and the running transcript.
+#![forbid(unsafe_code)]
+
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
+
+use super::Packet;
+use super::transcript::Transcript;
+use crate::config::{Shared, Suite};
+use crate::crypto::aead::PacketKeys;
+use crate::crypto::key_exchange::SharedSecret;
+use crate::crypto::key_schedule::{EarlySecret, Exporter, HandshakeSecret, MasterSecret, TrafficSecret};
+use crate::event::PeerMisbehaved;
+use crate::link::data::{DataKeys, DirectionStart};
+use crate::packet::{PacketNumber, protection};
+use crate::role::Role;
+
+/// The ids of a link's two ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConnectionIds {
+    pub(super) local: NonZeroU64,
+    pub(super) peer: NonZeroU64,
+}
+
+/// A link after Accept.
+pub(super) struct Keyed {
+    pub(super) suite: Suite,
+    pub(super) ids: ConnectionIds,
+    pub(super) transcript: Transcript,
+    pub(super) secret: HandshakeSecret,
+    /// Epoch 1, by sender.
+    pub(super) initiator: TrafficSecret,
+    pub(super) responder: TrafficSecret,
+    /// Names the link in key logs.
+    pub(super) random: [u8; 32],
+}
+
+impl Keyed {
+    /// Derives epoch 1 from the X25519 secret and TH(Hello..Accept).
+    pub(super) fn new(
+        shared: &Shared,
+        suite: Suite,
+        ids: ConnectionIds,
+        transcript: Transcript,
+        agreed: SharedSecret,
+        random: &[u8; 32],
+    ) -> Self {
+        let secret = EarlySecret::without_psk().into_handshake(agreed);
+        let hash = transcript.hash();
+        let initiator = secret.traffic(Role::Initiator, &hash);
+        let responder = secret.traffic(Role::Responder, &hash);
+        shared.log_secret("I_HS", random, &initiator);
+        shared.log_secret("R_HS", random, &responder);
+        Self { suite, ids, transcript, secret, initiator, responder, random: *random }
+    }
+
+    /// The number of the auth packet in its direction: a hybrid suite has a KEM packet before it.
+    pub(super) fn auth_number(&self) -> PacketNumber {
+        let behind_kem = PacketNumber::FIRST.next().filter(|_| self.suite.is_hybrid());
+        behind_kem.unwrap_or(PacketNumber::FIRST)
+    }
+
+    /// Seals a packet of one's own in place, its tag's room at its end.
+    pub(super) fn seal(&self, shared: &Shared, secret: &TrafficSecret, number: PacketNumber, packet: &mut [u8]) {
+        protection::seal(&self.packet_keys(shared, secret), number, packet);
+    }
+
+    /// Opens a packet of the peer's in place.
+    pub(super) fn open<'a>(
+        &self,
+        shared: &Shared,
+        secret: &TrafficSecret,
+        number: PacketNumber,
+        packet: Packet<'a>,
+    ) -> Result<&'a [u8], PeerMisbehaved> {
+        protection::open(&self.packet_keys(shared, secret), number, packet.bytes)
+            .map(|plaintext| &*plaintext)
+            .map_err(|_| PeerMisbehaved::DoesNotOpen)
+    }
+
+    fn packet_keys(&self, shared: &Shared, secret: &TrafficSecret) -> PacketKeys {
+        PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), secret, false)
+    }
+
+    /// Absorbs a packet of one's own, seals it and appends it to what is to be sent.
+    #[cfg(feature = "hybrid")]
+    pub(super) fn send(
+        &mut self,
+        shared: &Shared,
+        sender: Role,
+        number: PacketNumber,
+        mut packet: Vec<u8>,
+        out: &mut Vec<u8>,
+    ) {
+        self.transcript.absorb_unsealed(&packet);
+        self.seal(shared, self.secret_of(sender), number, &mut packet);
+        out.append(&mut packet);
+    }
+
+    /// The epoch-1 secret of this sender.
+    pub(super) fn secret_of(&self, sender: Role) -> &TrafficSecret {
+        match sender {
+            Role::Initiator => &self.initiator,
+            Role::Responder => &self.responder,
+        }
+    }
+}
+
+/// A link whose last secret stands: only InitiatorAuth is missing.
+pub(super) struct Mastered {
+    pub(super) suite: Suite,
+    pub(super) ids: ConnectionIds,
+    pub(super) master: MasterSecret,
+    /// Epoch 2, which has InitiatorAuth and nothing else.
+    pub(super) initiator: TrafficSecret,
+    /// The number of InitiatorAuth, and that of the responder's last handshake packet.
+    pub(super) auth_number: PacketNumber,
+    random: [u8; 32],
+}
+
+impl Mastered {
+    /// Derives epoch 2. `transcript` holds everything before InitiatorAuth.
+    pub(super) fn new(shared: &Shared, keyed: Keyed, kem: KemSecret) -> (Self, Transcript) {
+        let auth_number = keyed.auth_number();
+        let master = kem.mix_into(keyed.secret);
+        let initiator = master.initiator_auth(&keyed.transcript.hash());
+        shared.log_secret("I_AUTH", &keyed.random, &initiator);
+        let mastered =
+            Self { suite: keyed.suite, ids: keyed.ids, master, initiator, auth_number, random: keyed.random };
+        (mastered, keyed.transcript)
+    }
+
+    /// The keys of InitiatorAuth.
+    pub(super) fn packet_keys(&self, shared: &Shared) -> PacketKeys {
+        PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), &self.initiator, false)
+    }
+
+    /// Derives epoch 3 from TH(Hello..InitiatorAuth).
+    pub(super) fn into_established(self, shared: &Shared, role: Role, transcript: &Transcript) -> (DataKeys, Exporter) {
+        let secrets = self.master.into_application(&transcript.hash());
+        shared.log_secret("I_AP_3", &self.random, &secrets.initiator);
+        shared.log_secret("R_AP_3", &self.random, &secrets.responder);
+        shared.log_exporter(&self.random, &secrets.exporter);
+        let first_number = self.auth_number.next();
+        let start = |secret| DirectionStart {
+            keys: PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), secret, false),
+            first_number,
+        };
+        let (send, receive) = match role {
+            Role::Initiator => (start(&secrets.initiator), start(&secrets.responder)),
+            Role::Responder => (start(&secrets.responder), start(&secrets.initiator)),
+        };
+        (DataKeys::new(self.suite.aead(), self.ids.local, self.ids.peer, send, receive), secrets.exporter)
+    }
+}
+
+/// What ML-KEM gave, if the suite is a hybrid one.
+pub(super) enum KemSecret {
+    None,
+    #[cfg(feature = "hybrid")]
+    Shared(crate::crypto::key_exchange::KemSharedSecret),
+}
+
+impl KemSecret {
+    fn mix_into(self, secret: HandshakeSecret) -> MasterSecret {
+        match self {
+            Self::None => secret.into_master(),
+            #[cfg(feature = "hybrid")]
+            Self::Shared(shared) => secret.into_master_hybrid(shared),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Timers, shutdown, and how sessions end.
+#![forbid(unsafe_code)]
+
+use alloc::string::String;
+
+use super::{Phase, Session, Timer};
+use crate::event::{CloseReason, CloseSource, PeerMisbehaved, ProtocolCode};
+use crate::time::Instant;
+use crate::wire::payload::{Close, MAX_CLOSE_REASON};
+
+/// A close that is to be sealed and sent.
+#[derive(Debug)]
+pub(super) struct OutgoingClose {
+    source: CloseSource,
+    code: u64,
+    text: String,
+}
+
+impl OutgoingClose {
+    pub(super) fn protocol(code: ProtocolCode) -> Self {
+        Self { source: CloseSource::Protocol, code: code.code(), text: String::new() }
+    }
+
+    pub(super) fn as_close(&self) -> Close<'_> {
+        Close { source: self.source, code: self.code, reason: &self.text }
+    }
+}
+
+/// Who has asked for no more new streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shutdown {
+    /// This side has, and closes when the open streams are done (R-9.4-2).
+    pub(super) by_self: bool,
+    /// This side has, and the peer has still to be told (R-9.4-1).
+    pub(super) to_announce: bool,
+    /// The peer has.
+    pub(super) by_peer: bool,
+}
+
+impl Session {
+    /// When [`handle_timeout`](Self::handle_timeout) has to be called at the latest, if ever. Exact: nothing happens before, and a
+    /// deadline that was served is gone.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Serves every deadline that is due at `now`. Calling it early, late or for nothing does no harm.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::Handshake => self.end(CloseReason::HandshakeTimeout, None),
+                Timer::Verdict => self.end(CloseReason::VerdictTimeout, Some(ProtocolCode::VerdictTimeout)),
+                Timer::Idle => self.end(CloseReason::IdleTimeout, Some(ProtocolCode::IdleTimeout)),
+                Timer::Keepalive => self.ping_due = true,
+            }
+        }
+    }
+
+    /// The carrier has ended, in whatever way: end of stream, reset, error. Without a close from the peer this is
+    /// [`CloseReason::LinkLost`], never a clean end (R-9.5-1). What was received stays readable.
+    pub fn handle_link_lost(&mut self, now: Instant) {
+        self.advance(now);
+        self.outbox.clear();
+        self.news.closed(CloseReason::LinkLost);
+        self.over();
+    }
+
+    /// Ends the session in order: no new streams on either side, and a close once those that are open are done in both directions.
+    /// Without effect on a session that has ended; a handshake that still goes on is given up.
+    ///
+    /// It waits for the applications of both ends to finish their streams; [`close`](Self::close) does not wait.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.advance(now);
+        if matches!(self.phase, Phase::Handshake(_)) {
+            self.end(CloseReason::ShutDown, None);
+        }
+        if !self.shutdown.by_self {
+            self.shutdown.by_self = true;
+            self.shutdown.to_announce = true;
+        }
+        self.settle_shutdown();
+    }
+
+    /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text` (longer text is cut between characters).
+    /// What it has not received is lost. During the handshake the peer is told nothing. Without effect on a session that has ended.
+    pub fn close(&mut self, now: Instant, code: u64, text: &str) {
+        self.advance(now);
+        let close = OutgoingClose { source: CloseSource::Application, code, text: cut(text, MAX_CLOSE_REASON).into() };
+        self.end_with(CloseReason::Local, Some(close));
+    }
+
+    /// Closes a session that shuts down, once its streams are done (R-9.4-2).
+    pub(super) fn settle_shutdown(&mut self) {
+        if self.shutdown.by_self && matches!(self.phase, Phase::Open(_)) && self.streams.is_empty() {
+            self.end(CloseReason::ShutDown, Some(ProtocolCode::None));
+        }
+    }
+
+    /// A packet of the peer's has opened: it lives (R-9.3-2).
+    pub(super) fn heard_from_peer(&mut self) {
+        if let Phase::Open(link) = &self.phase
+            && let Some(idle) = link.idle
+        {
+            self.timers.set(Timer::Idle, self.now + idle);
+        }
+    }
+
+    /// A packet has been sent: the peer knows that this end lives (R-9.3-3).
+    pub(super) fn told_peer(&mut self) {
+        if matches!(self.phase, Phase::Open(_))
+            && let Some(keepalive) = self.config.shared().timeouts.keepalive
+        {
+            self.timers.set(Timer::Keepalive, self.now + keepalive);
+        }
+    }
+
+    /// The peer broke a rule that has a close code: it is told (R-9.1-3).
+    pub(super) fn end_for_rule(&mut self, code: ProtocolCode) {
+        self.end(CloseReason::Misbehaved(PeerMisbehaved::Rule(code)), Some(code));
+    }
+
+    /// Ends the session for `reason` and tells the peer `code`, if there is one and there are keys to tell it with.
+    pub(super) fn end(&mut self, reason: CloseReason, code: Option<ProtocolCode>) {
+        self.end_with(reason, code.map(OutgoingClose::protocol));
+    }
+
+    fn end_with(&mut self, reason: CloseReason, close: Option<OutgoingClose>) {
+        self.news.closed(reason);
+        self.timers.clear();
+        self.ping_due = false;
+        self.phase = match (core::mem::replace(&mut self.phase, Phase::Closed), close) {
+            (Phase::Open(link) | Phase::Undecided(link), Some(close)) => Phase::Closing(link, close),
+            (Phase::Closing(link, first), _) => Phase::Closing(link, first),
+            _ => Phase::Closed,
+        };
+    }
+
+    /// Nothing will be sent any more: keys go.
+    pub(super) fn over(&mut self) {
+        self.timers.clear();
+        self.ping_due = false;
+        self.phase = Phase::Closed;
+    }
+
+    /// The peer's last word (R-9.1-2): it is not answered, and what it sent before stays readable (R-9.1-4).
+    pub(super) fn closed_by_peer(&mut self, close: &Close<'_>) {
+        self.news.closed(CloseReason::Peer { source: close.source, code: close.code });
+        self.close_text = close.reason.into();
+        self.over();
+    }
+}
+
+/// As much of `text` as fits into `max` bytes, cut between characters.
+fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(cut("abc", 256), "abc");
+        assert_eq!(cut("abc", 2), "ab");
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("é", 1), "");
+        assert_eq!(cut("", 0), "");
+    }
+}

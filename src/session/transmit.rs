@@ -1,0 +1,132 @@
+//! Packets out.
+#![forbid(unsafe_code)]
+
+use super::streams::Streams;
+use super::{Link, Phase, Session};
+use crate::crypto::provider::TAG_LEN;
+use crate::error::BufferTooSmall;
+use crate::event::{CloseReason, ProtocolCode};
+use crate::time::Instant;
+use crate::wire::HEADER_LEN;
+use crate::wire::payload::{Control, PayloadWriter, write_close};
+
+/// The smallest buffer that [`Session::poll_transmit`] never refuses, once the handshake's packets (of up to 1,232 bytes) are out.
+pub const MIN_TRANSMIT: usize = 512;
+
+/// What [`Session::poll_transmit`] wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "what was written has to be sent"]
+#[non_exhaustive]
+pub struct Transmit {
+    /// The length of it, from the front of the buffer. On a stream carrier: bytes to write, all of them and in order.
+    pub len: usize,
+}
+
+impl Session {
+    /// Writes what has to be sent to the front of `buf`: one packet or, if there is room, several. `None` if there is nothing.
+    ///
+    /// What was written counts as sent. Packets are made for the room there is, so a buffer that holds several of the peer's longest
+    /// ones (64 KiB, say) keeps the number of calls and of writes to the carrier low.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`] if `buf` cannot hold the next packet. Nothing has changed; call again with as much as is needed. 1,232 bytes
+    /// always suffice, and after the handshake [`MIN_TRANSMIT`].
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall> {
+        self.advance(now);
+        self.settle_shutdown();
+        let (mut len, mut packets) = self.outbox.take(buf)?;
+        while self.outbox.is_empty() {
+            let room = buf.get_mut(len..).unwrap_or_default();
+            match self.write_packet(room, packets == 0) {
+                Ok(0) => break,
+                Ok(packet) => {
+                    len = len.saturating_add(packet);
+                    packets = packets.saturating_add(1);
+                }
+                Err(_) if packets > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        if packets == 0 {
+            return Ok(None);
+        }
+        self.counters.sent(packets, len);
+        self.told_peer();
+        Ok(Some(Transmit { len }))
+    }
+
+    /// Writes one Data packet; 0 if there is nothing to send, or not enough room to be worth it for a packet that is not the first.
+    fn write_packet(&mut self, room: &mut [u8], is_first: bool) -> Result<usize, BufferTooSmall> {
+        let has_output = self.ping_due || self.shutdown.to_announce || self.streams.has_output();
+        match &mut self.phase {
+            Phase::Closing(link, close) => {
+                let close = close.as_close();
+                let sealed = seal_packet(link, room, |plaintext| write_close(plaintext, &close));
+                let len = sealed.ok_or(BufferTooSmall { needed: MIN_TRANSMIT })?;
+                self.over();
+                Ok(len)
+            }
+            Phase::Open(link) if has_output && link.keys.packets_left() <= 1 => {
+                // R-5.3-5: the keys' last packet says why there are no more.
+                self.end(CloseReason::KeysExhausted, Some(ProtocolCode::KeysExhausted));
+                self.write_packet(room, is_first)
+            }
+            Phase::Open(link) if has_output => {
+                if !is_first && room.len() < link.peer_max_packet {
+                    return Ok(0);
+                }
+                if room.len() < MIN_TRANSMIT {
+                    return Err(BufferTooSmall { needed: MIN_TRANSMIT });
+                }
+                let flags = Flags { ping: &mut self.ping_due, shutdown: &mut self.shutdown.to_announce };
+                let streams = &mut self.streams;
+                let sealed = seal_packet(link, room, |plaintext| write_payload(plaintext, flags, streams));
+                Ok(sealed.unwrap_or(0))
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+/// What is due besides streams.
+struct Flags<'a> {
+    ping: &'a mut bool,
+    shutdown: &'a mut bool,
+}
+
+/// Fills a payload with controls and then with fragments, as many as fit; `None` if there were none.
+fn write_payload(plaintext: &mut [u8], due: Flags<'_>, streams: &mut Streams) -> Option<usize> {
+    let mut payload = PayloadWriter::new(plaintext)?;
+    if core::mem::take(due.ping) {
+        write_control(&mut payload, &Control::Ping);
+    }
+    if core::mem::take(due.shutdown) {
+        write_control(&mut payload, &Control::Shutdown);
+    }
+    while payload.has_control_space() {
+        let Some(control) = streams.poll_control() else { break };
+        write_control(&mut payload, &control.into());
+    }
+    while let Some(space) = payload.fragment_space() {
+        let Some((fragment, len)) = streams.poll_fragment(space) else { break };
+        payload.commit_fragment(&fragment.into(), len);
+    }
+    if payload.is_empty() { None } else { Some(payload.finish()) }
+}
+
+/// Adds a control that there is known to be room for.
+fn write_control(payload: &mut PayloadWriter<'_>, control: &Control) {
+    let written = payload.control(control);
+    debug_assert!(written, "room was asked for before");
+}
+
+/// Makes a packet at the front of `room`, no longer than the peer takes, of the payload that `write` writes; `None` if it wrote none.
+fn seal_packet(link: &mut Link, room: &mut [u8], write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<usize> {
+    let limit = room.len().min(link.peer_max_packet);
+    let plaintext_end = limit.checked_sub(TAG_LEN)?;
+    let plaintext = room.get_mut(HEADER_LEN..plaintext_end)?;
+    let plaintext_len = write(plaintext)?;
+    let len = HEADER_LEN.saturating_add(plaintext_len).saturating_add(TAG_LEN);
+    link.keys.seal(room.get_mut(..len)?);
+    Some(len)
+}
