@@ -112,7 +112,7 @@ impl Session {
             Ok(Progress::Waiting) => {}
             Ok(Progress::SignatureWanted) => self.news.signature_wanted(),
             Ok(Progress::VerdictWanted) => self.ask(),
-            Ok(Progress::Done(established)) => self.authenticated(established),
+            Ok(Progress::Done(established)) => self.authenticated(*established),
             Err(reason) => self.end(reason, None),
         }
     }

@@ -1,7 +1,6 @@
 //! The end that sends the first packet (specification, section 6.2).
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "hybrid")]
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -50,7 +49,7 @@ enum State {
     KemOffer(Keyed),
     ResponderAuth(AwaitResponderAuth),
     Verdict(AwaitVerdict),
-    Signature(AwaitSignature),
+    Signature(Box<AwaitSignature>),
     /// The handshake is over, one way or the other.
     Over,
 }
@@ -245,9 +244,9 @@ impl Initiator {
         let signature = auth.sign(&config.shared.signer);
         let waiting = AwaitSignature { mastered, peer, auth, flight };
         match signature {
-            Some(signature) => Ok(Progress::Done(self.complete(waiting, &signature, out))),
+            Some(signature) => Ok(Progress::Done(Box::new(self.complete(waiting, &signature, out)))),
             None => {
-                self.state = State::Signature(waiting);
+                self.state = State::Signature(Box::new(waiting));
                 Ok(Progress::SignatureWanted)
             }
         }
@@ -261,7 +260,7 @@ impl Initiator {
         let State::Signature(waiting) = &self.state else { return Err(SignatureRejected::NotWanted) };
         waiting.auth.verify(&self.config.shared, signature)?;
         match self.take_state() {
-            State::Signature(waiting) => Ok(Progress::Done(self.complete(waiting, signature, out))),
+            State::Signature(waiting) => Ok(Progress::Done(Box::new(self.complete(*waiting, signature, out)))),
             _ => Err(SignatureRejected::NotWanted),
         }
     }

@@ -23,6 +23,7 @@ mod keyed;
 mod responder;
 mod transcript;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -55,7 +56,7 @@ pub(crate) enum Progress {
     /// An external signer's signature is wanted.
     SignatureWanted,
     /// It is over.
-    Done(Established),
+    Done(Box<Established>),
 }
 
 /// What a finished handshake leaves.

@@ -1,6 +1,7 @@
 //! The end that answers the first packet (specification, section 6.3).
 #![forbid(unsafe_code)]
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -45,7 +46,7 @@ pub(crate) struct Responder {
 /// What is awaited, with the secrets that it takes.
 enum State {
     Hello,
-    Signature(AwaitSignature),
+    Signature(Box<AwaitSignature>),
     #[cfg(feature = "hybrid")]
     KemReply(AwaitKemReply),
     InitiatorAuth(AwaitInitiatorAuth),
@@ -158,7 +159,7 @@ impl Responder {
                 Ok(Progress::Waiting)
             }
             None => {
-                self.state = State::Signature(waiting);
+                self.state = State::Signature(Box::new(waiting));
                 Ok(Progress::SignatureWanted)
             }
         }
@@ -181,7 +182,7 @@ impl Responder {
         let State::Signature(waiting) = &self.state else { return Err(SignatureRejected::NotWanted) };
         waiting.auth.verify(&self.config.shared, signature)?;
         if let State::Signature(waiting) = self.take_state() {
-            self.answer(waiting, signature, out);
+            self.answer(*waiting, signature, out);
         }
         Ok(Progress::Waiting)
     }
@@ -248,7 +249,7 @@ impl Responder {
         let suite = mastered.suite;
         let (keys, exporter) = mastered.into_established(shared, Role::Responder, &transcript);
         let Asked { app_protocol, realm } = asked;
-        Ok(Progress::Done(Established { peer, suite, app_protocol, realm, keys, exporter }))
+        Ok(Progress::Done(Box::new(Established { peer, suite, app_protocol, realm, keys, exporter })))
     }
 
     pub(super) fn to_sign(&self) -> Option<&[u8]> {

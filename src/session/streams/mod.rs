@@ -27,6 +27,8 @@ mod wire;
 pub(crate) use events::StreamEvent;
 pub use id::{Direction, StreamId};
 pub(crate) use wire::PeerLimits;
+#[cfg(test)]
+pub(crate) use wire::{Control, Fragment};
 
 use block_pool::BlockPool;
 use events::StreamNews;

@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU64;
 
-use super::{MAX_SUITES, MAX_VERSIONS, Malformed, Versions, bounded_bytes, own_id, verified};
+use super::{MAX_SUITES, MAX_VERSIONS, Malformed, bounded_bytes, own_id, verified};
 use crate::event::RefuseCode;
 use crate::wire::tables;
 
@@ -14,8 +14,6 @@ pub(crate) struct AcceptView<'a> {
     pub(crate) version: u16,
     /// The id of the suite chosen.
     pub(crate) suite: u8,
-    /// The responder's nonce.
-    pub(crate) random: &'a [u8; 32],
     /// The responder's X25519 share.
     pub(crate) key_share: &'a [u8; 32],
     /// What the initiator writes into its packets.
@@ -33,7 +31,6 @@ impl<'a> AcceptView<'a> {
         Ok(Self {
             version: accept.version(),
             suite: accept.suite(),
-            random: &accept.random().0,
             key_share: &accept.key_share().0,
             connection_id: own_id(accept.connection_id())?,
             resumed: accept.resumed(),
@@ -49,25 +46,20 @@ pub(crate) struct RefuseView<'a> {
     pub(crate) hello_hash: &'a [u8; 32],
     /// The reason; `Unspecified` stands for those that this version does not know, too (R-4.3-2).
     pub(crate) code: RefuseCode,
-    /// What the responder speaks; at most 8 versions.
-    pub(crate) versions: Option<Versions<'a>>,
-    /// The suites that the responder has; at most 8 ids.
-    pub(crate) suites: &'a [u8],
 }
 
 impl<'a> RefuseView<'a> {
-    /// Takes the whole body.
+    /// Takes the whole body. What the responder speaks instead is checked for its form and passed over: an unauthenticated answer is
+    /// no ground for another choice.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let refuse = verified::<tables::Refuse<'_>>(body)?;
-        let versions = refuse.versions();
-        if versions.is_some_and(|versions| versions.len() > MAX_VERSIONS) {
+        if refuse.versions().is_some_and(|versions| versions.len() > MAX_VERSIONS) {
             return Err(Malformed);
         }
+        bounded_bytes(refuse.suites(), MAX_SUITES)?;
         Ok(Self {
             hello_hash: &refuse.hello_hash().0,
             code: RefuseCode::from_code(refuse.code().0).unwrap_or(RefuseCode::Unspecified),
-            versions: versions.map(Versions),
-            suites: bounded_bytes(refuse.suites(), MAX_SUITES)?,
         })
     }
 }

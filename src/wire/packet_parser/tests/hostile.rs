@@ -7,9 +7,7 @@ fn parse_as_everything(bytes: &[u8]) {
     if let Ok(hello) = HelloView::parse(bytes) {
         assert!(!hello.app_protocol.is_empty() && hello.versions.iter().count() <= MAX_VERSIONS);
     }
-    if let Ok(refuse) = RefuseView::parse(bytes) {
-        assert!(refuse.versions.iter().flat_map(|versions| versions.iter()).count() <= MAX_VERSIONS);
-    }
+    let _ = RefuseView::parse(bytes);
     let _ = AcceptView::parse(bytes);
     for auth in [AuthView::of_responder(bytes), AuthView::of_initiator(bytes)].into_iter().flatten() {
         assert_eq!(auth.covered.len() + 96, bytes.len());

@@ -54,14 +54,13 @@ proptest! {
         let connection_id = NonZeroU64::new(id).unwrap();
         let packet = Accept { version, suite, random: &a, key_share: &b, connection_id }.build(receiver);
         let view = AcceptView::parse(body_of(&packet, PacketKind::Accept, 0)).unwrap();
-        prop_assert_eq!((view.version, view.suite, view.random, view.key_share), (version, suite, &a, &b));
+        prop_assert_eq!((view.version, view.suite, view.key_share), (version, suite, &b));
         prop_assert_eq!((view.connection_id, view.resumed, view.early_accepted), (connection_id, false, false));
 
         let code = RefuseCode::from_code(code).unwrap();
         let packet = Refuse { hello_hash: &a, code, versions: &versions, suites: &suites }.build(receiver);
         let view = RefuseView::parse(body_of(&packet, PacketKind::Refuse, 0)).unwrap();
-        prop_assert_eq!((view.hello_hash, view.code, view.suites), (&a, code, &suites[..]));
-        prop_assert_eq!(view.versions.iter().flat_map(|list| list.iter()).collect::<Vec<_>>(), versions);
+        prop_assert_eq!((view.hello_hash, view.code), (&a, code));
         prop_assert_eq!(Header::parse(packet.first_chunk().unwrap()).unwrap().connection_id, receiver.get());
     }
 
