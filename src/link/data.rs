@@ -100,9 +100,12 @@ impl DataKeys {
         if let Some(bytes) = packet.first_chunk_mut::<HEADER_LEN>() {
             *bytes = header.to_bytes();
         }
-        if let Some(number) = self.send.next {
-            protection::seal(&self.send.keys, number, packet);
-            self.send.step();
+        match self.send.next.filter(|_| self.send.left > 0) {
+            Some(number) => {
+                protection::seal(&self.send.keys, number, packet);
+                self.send.step();
+            }
+            None => packet.fill(0), // not a packet, but not plaintext either
         }
     }
 

@@ -99,7 +99,7 @@ impl News {
 
     /// What comes after them.
     fn poll_last(&mut self) -> Option<Event> {
-        if core::mem::take(&mut self.peer_shutdown) {
+        if self.was_established() && core::mem::take(&mut self.peer_shutdown) {
             return Some(Event::PeerShutdown);
         }
         let reason = self.closed.filter(|_| !self.closed_told)?;

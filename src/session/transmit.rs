@@ -59,6 +59,10 @@ impl Session {
     fn write_packet(&mut self, room: &mut [u8], is_first: bool) -> Result<usize, BufferTooSmall> {
         let has_output = self.ping_due || self.shutdown.to_announce || self.streams.has_output();
         match &mut self.phase {
+            Phase::Closing(link, _) if link.keys.packets_left() == 0 => {
+                self.over();
+                Ok(0)
+            }
             Phase::Closing(link, close) => {
                 let close = close.as_close();
                 let sealed = seal_packet(link, room, |plaintext| write_close(plaintext, &close));
