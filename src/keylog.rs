@@ -5,7 +5,7 @@ use core::fmt;
 /// Takes every traffic secret of the sessions whose configuration names it.
 ///
 /// Lines in the shape of the well-known key log files can be made as `AITCP_{label} {random} {secret}`, both in hexadecimal
-/// (specification, section 15.3). Whoever has them reads the sessions: never in production.
+/// (specification, section 5.7). Whoever has them reads the sessions: never in production.
 pub trait KeyLog: fmt::Debug + Send + Sync {
     /// Called once for each secret. `label` is one of `I_HS`, `R_HS`, `I_AUTH`, `I_AP_3`, `R_AP_3`, `EXPORTER`; `random` is the
     /// initiator's random from its Hello, which names the link.
