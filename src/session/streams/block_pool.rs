@@ -382,3 +382,6 @@ impl Ring {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,7 @@ pub(crate) struct Usage {
 ///
 /// A pure data structure. Calls of the application are in [`application`], what a packet brings goes in through the `on_` functions
 /// of [`incoming`], and what the next packet should take comes out of [`outgoing`]. Every `on_` function judges before it changes
-/// anything; after an `Err` the session is to be closed with that code.
+/// anything (a stream that the peer names is opened first); after an `Err` the session is to be closed with that code.
 pub(crate) struct Streams {
     role: Role,
     limits: Limits,
@@ -147,10 +147,9 @@ impl Streams {
     /// - blocks for `session_window` bytes received and `send_buffer` bytes to send, a message's end counting as a byte; each stream
     ///   may straddle two blocks more in either direction.
     pub(crate) const fn max_bytes(limits: &Limits) -> usize {
-        let streams = (limits.own_streams as usize)
-            .saturating_add(limits.peer_bidirectional_streams as usize)
-            .saturating_add(limits.peer_unidirectional_streams as usize);
-        let rings = streams.saturating_mul(2);
+        let both_ways = (limits.own_streams as usize).saturating_add(limits.peer_bidirectional_streams as usize);
+        let streams = both_ways.saturating_add(limits.peer_unidirectional_streams as usize);
+        let rings = streams.saturating_add(both_ways);
         BlockPool::max_bytes(ring_window(limits), ring_total(limits), rings).saturating_add(Table::max_bytes(streams))
     }
 

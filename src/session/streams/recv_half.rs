@@ -291,3 +291,6 @@ impl RecvHalf {
         self.ring.digest(pool, sink);
     }
 }
+
+#[cfg(test)]
+mod tests;

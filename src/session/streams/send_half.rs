@@ -280,3 +280,6 @@ impl SendHalf {
         self.ring.digest(pool, sink);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Two ends of a session's streams, joined by an ordered channel.
 
 mod behaviour;
+mod bounds;
+mod hostile;
 mod model;
 
 use alloc::vec;

@@ -307,7 +307,7 @@ impl World {
 }
 
 /// What must hold between any two calls.
-fn check_invariants(streams: &Streams) {
+pub(super) fn check_invariants(streams: &Streams) {
     let sum = |f: fn(&Stream) -> u64| streams.table.iter().map(f).sum::<u64>();
     assert_eq!(streams.buffered, sum(|stream| stream.send.as_ref().map_or(0, |half| half.buffered())));
     assert_eq!(streams.receiving.held(), sum(|stream| stream.recv.as_ref().map_or(0, |half| half.held())));
