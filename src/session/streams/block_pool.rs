@@ -93,6 +93,7 @@ impl BlockPool {
     }
 
     /// Blocks that rings hold.
+    #[cfg(test)]
     pub(super) const fn in_use(&self) -> usize {
         self.in_use
     }

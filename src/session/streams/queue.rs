@@ -40,6 +40,7 @@ pub(super) struct Links {
 }
 
 impl Links {
+    #[cfg(test)]
     pub(super) const fn contains(&self, kind: Kind) -> bool {
         match kind {
             Kind::Output => self.output.linked,

@@ -7,6 +7,8 @@ use super::queue::{Kind, Queue};
 use super::send_half::{Output, SendHalf};
 use super::table::Table;
 
+/// The last urgency, and how many there are.
+const LAST: u8 = 7;
 const URGENCIES: usize = 8;
 
 /// How soon a stream's data should go: 0 (first) to 7 (last).
@@ -22,7 +24,7 @@ impl Default for Urgency {
 impl Urgency {
     /// Values above 7 count as 7.
     pub(super) const fn new(urgency: u8) -> Self {
-        Self(if urgency < URGENCIES as u8 { urgency } else { URGENCIES as u8 - 1 })
+        Self(if urgency < LAST { urgency } else { LAST })
     }
 
     pub(super) const fn get(self) -> u8 {

@@ -74,9 +74,10 @@ pub(super) struct Table {
     by_number: BTreeMap<u64, Index>,
 }
 
-enum Entry {
-    Vacant { next: Option<Index> },
-    Occupied(Stream),
+/// A stream, or a place for one in the chain of vacant places.
+struct Entry {
+    stream: Option<Stream>,
+    next_vacant: Option<Index>,
 }
 
 impl Table {
@@ -105,17 +106,11 @@ impl Table {
     }
 
     pub(super) fn get(&self, index: Index) -> Option<&Stream> {
-        match self.entries.get(index.position())? {
-            Entry::Occupied(stream) => Some(stream),
-            Entry::Vacant { .. } => None,
-        }
+        self.entries.get(index.position())?.stream.as_ref()
     }
 
     pub(super) fn get_mut(&mut self, index: Index) -> Option<&mut Stream> {
-        match self.entries.get_mut(index.position())? {
-            Entry::Occupied(stream) => Some(stream),
-            Entry::Vacant { .. } => None,
-        }
+        self.entries.get_mut(index.position())?.stream.as_mut()
     }
 
     /// Adds a stream whose number is not there yet.
@@ -124,12 +119,10 @@ impl Table {
         let index = self.vacant.unwrap_or_else(|| Index::at(self.entries.len()));
         match self.entries.get_mut(index.position()) {
             Some(entry) => {
-                if let Entry::Vacant { next } = entry {
-                    self.vacant = *next;
-                }
-                *entry = Entry::Occupied(stream);
+                self.vacant = entry.next_vacant.take();
+                entry.stream = Some(stream);
             }
-            None => self.entries.push(Entry::Occupied(stream)),
+            None => self.entries.push(Entry { stream: Some(stream), next_vacant: None }),
         }
         self.by_number.insert(number, index);
         index
@@ -138,9 +131,9 @@ impl Table {
     /// Takes a stream out that is in no queue any more.
     pub(super) fn remove(&mut self, index: Index) {
         let Some(entry) = self.entries.get_mut(index.position()) else { return };
-        if let Entry::Occupied(stream) = entry {
+        if let Some(stream) = entry.stream.take() {
             self.by_number.remove(&stream.id.as_u64());
-            *entry = Entry::Vacant { next: self.vacant.replace(index) };
+            entry.next_vacant = self.vacant.replace(index);
         }
         if self.by_number.is_empty() && self.entries.capacity() > IDLE_CAPACITY {
             (self.entries, self.vacant) = (Vec::new(), None);

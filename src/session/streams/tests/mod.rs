@@ -8,6 +8,7 @@ mod model;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::wire::{Control, Fragment};
 use super::*;
 use crate::event::ProtocolCode;
 
