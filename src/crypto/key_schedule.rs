@@ -101,6 +101,11 @@ pub(crate) struct ApplicationSecrets {
 pub(crate) struct TrafficSecret(Secret);
 
 impl TrafficSecret {
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: [u8; HASH_LEN]) -> Self {
+        Self(Secret(bytes))
+    }
+
     /// The key of the packet cipher.
     pub(crate) fn key(&self) -> Zeroizing<[u8; 32]> {
         self.0.expand_label(Label::Key, &[])
