@@ -66,6 +66,8 @@ impl FromStr for PeerId {
         if checked.hrp() != PREFIX {
             return Err(PeerIdError::Text);
         }
+        // 32 bytes leave four bits over: were they free, an identity would have sixteen texts (R-5.4-2).
+        checked.validate_segwit_padding().map_err(|_| PeerIdError::Text)?;
         let mut bytes = [0; 32];
         let mut decoded = checked.byte_iter();
         for byte in &mut bytes {
@@ -140,6 +142,7 @@ mod tests {
     fn other_lengths_prefixes_and_checksums_do_not_parse() {
         let key = *TEXT.parse::<PeerId>().unwrap().as_bytes();
         assert_eq!(encode::<Bech32m>("aitcp", &key), TEXT);
+        let with_padding_set = "aitcp1af9xcclzn3fq40h42pa3xtk9lx25wa4wh6l8hyjzrm4xj9zx6gkp9mmz03";
         let older_checksum = encode::<bech32::Bech32>("aitcp", &key);
         let longer = [&key[..], &[0]].concat();
         let wrong = [
@@ -151,6 +154,7 @@ mod tests {
             encode::<Bech32m>("aitcp", &longer),
             encode::<Bech32m>("aitcp", &[]),
             older_checksum,
+            with_padding_set.to_string(),
         ];
         for text in wrong {
             assert_eq!(text.parse::<PeerId>(), Err(PeerIdError::Text), "{text}");
