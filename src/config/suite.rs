@@ -58,6 +58,7 @@ impl Suite {
         }
     }
 
+    /// Whether a session with this provider can use it. X25519 and ChaCha20-Poly1305 are what every provider has (R-5.1-1).
     pub(super) fn available(self, provider: &dyn CryptoProvider) -> bool {
         !self.is_hybrid() || (cfg!(feature = "hybrid") && provider.ml_kem_768().is_some())
     }

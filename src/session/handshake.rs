@@ -106,7 +106,7 @@ impl Session {
     }
 
     /// Acts on how far the handshake has come, or on why it failed: then the carrier ends without another packet (R-6.2-4, R-6.3-6),
-    /// but for a Refuse that waits in the outbox.
+    /// but for a Refuse that waits in the outbox (R-6.4-2).
     pub(super) fn advance_handshake(&mut self, progress: Result<Progress, CloseReason>) {
         match progress {
             Ok(Progress::Waiting) => {}
@@ -132,13 +132,12 @@ impl Session {
         let params = *peer.params();
         self.info = Some(Box::new(describe(&peer, suite, app_protocol, realm)));
         self.streams.set_peer(&self.peer_limits(&params));
-        let own_idle = self.config.shared().timeouts.idle;
-        let peer_idle = Some(Duration::from_millis(params.idle_timeout_ms.into())).filter(|idle| !idle.is_zero());
+        let own_params = self.config.shared().params();
         let link = Box::new(Link {
             keys,
             exporter,
             peer_max_packet: params.max_packet.into(),
-            idle: own_idle.into_iter().chain(peer_idle).min(),
+            idle: shorter_idle(own_params.idle_timeout_ms, params.idle_timeout_ms),
         });
         self.timers.stop(Timer::Handshake);
         match &self.config {
@@ -151,6 +150,7 @@ impl Session {
                     Admission::Ask => None,
                 };
                 let deadline = self.now + config.shared.timeouts.verdict;
+                // Until the verdict, what comes fills the streams up to the first credit, and no grant goes out (R-6.6-1).
                 self.phase = Phase::Undecided(link);
                 match verdict {
                     Some(Verdict::Accept) => self.admit(),
@@ -194,6 +194,12 @@ impl Session {
         self.heard_from_peer();
         self.told_peer();
     }
+}
+
+/// The shorter of the two idle timeouts in milliseconds, 0 being none (R-9.3-1).
+fn shorter_idle(own: u32, peer: u32) -> Option<Duration> {
+    let shorter = [own, peer].into_iter().filter(|idle| *idle > 0).min()?;
+    Some(Duration::from_millis(shorter.into()))
 }
 
 fn describe(peer: &VerifiedPeer, suite: Suite, app_protocol: String, realm: String) -> HandshakeInfo {

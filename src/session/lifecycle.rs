@@ -52,7 +52,7 @@ impl Session {
             match timer {
                 Timer::Handshake => self.end(CloseReason::HandshakeTimeout, None),
                 Timer::Verdict => self.end(CloseReason::VerdictTimeout, Some(ProtocolCode::VerdictTimeout)),
-                Timer::Idle => self.end(CloseReason::IdleTimeout, Some(ProtocolCode::IdleTimeout)),
+                Timer::Idle => self.end(CloseReason::IdleTimeout, Some(ProtocolCode::IdleTimeout)), // R-9.3-4
                 Timer::Keepalive => self.ping_due = true,
             }
         }
@@ -127,6 +127,10 @@ impl Session {
     }
 
     fn end_with(&mut self, reason: CloseReason, close: Option<OutgoingClose>) {
+        // Of a handshake that fails, nothing more goes out but a Refuse (R-6.2-4, R-6.3-6, R-6.8-1).
+        if matches!(self.phase, Phase::Handshake(_)) && !matches!(reason, CloseReason::Incompatible(_)) {
+            self.outbox.clear();
+        }
         self.news.closed(reason);
         self.timers.clear();
         self.ping_due = false;
@@ -137,14 +141,15 @@ impl Session {
         };
     }
 
-    /// Nothing will be sent any more: keys go.
+    /// Nothing will be sent any more (R-9.1-1): keys go.
     pub(super) fn over(&mut self) {
         self.timers.clear();
         self.ping_due = false;
         self.phase = Phase::Closed;
     }
 
-    /// The peer's last word (R-9.1-2): it is not answered, and what it sent before stays readable (R-9.1-4).
+    /// The peer's last word (R-9.1-2), whatever its code (R-9.2-1): it is not answered, and what it sent before stays readable
+    /// (R-9.1-4).
     pub(super) fn closed_by_peer(&mut self, close: &Close<'_>) {
         self.news.closed(CloseReason::Peer { source: close.source, code: close.code });
         self.close_text = close.reason.into();

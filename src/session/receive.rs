@@ -24,8 +24,8 @@ pub struct StreamInput {
 impl Session {
     /// Takes bytes from a stream carrier, in order, cut anywhere.
     ///
-    /// Every whole packet in `bytes` is opened in place and takes effect; the beginning of another one at the end stays untouched.
-    /// The caller keeps it, adds what comes next and shows both together. What the packets brought is told by
+    /// Every whole packet in `bytes` is opened in place and takes effect; the beginning of another one at the end stays untouched, so
+    /// that it does not matter where the bytes are cut (R-3.2-4). The caller keeps it, adds what comes next and shows both together. What the packets brought is told by
     /// [`poll_event`](Self::poll_event).
     ///
     /// A packet that breaks a rule ends the link, since on an ordered carrier nobody but the peer or an attacker can have made it

@@ -112,7 +112,7 @@ impl Session {
     }
 
     /// Fills `out` with keying material that only the two ends of this session know, bound to `label` and `context`; the peer gets the
-    /// same from the same arguments (R-9.6-1; the exporter of RFC 8446, section 7.5).
+    /// same from the same arguments (R-9.6-1; the exporter of RFC 8446, section 7.5). Not before the session is established (R-9.6-2).
     ///
     /// # Errors
     /// [`ExportError`]; `out` is as it was.

@@ -127,7 +127,8 @@ impl Initiator {
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Result<Progress, CloseReason> {
-        // R-6.2-1: one kind of packet has a place in each state.
+        // R-6.2-1: one kind of packet has a place in each state; a Refuse only before any Accept (R-6.4-3), a KemOffer only in hybrid
+        // suites (R-4.5-2), a Retry nowhere on a stream carrier (R-4.2-1).
         match (&self.state, packet.header.kind) {
             (State::Accept(state), PacketKind::Refuse) => Err(state.refused(&packet)),
             (State::Accept(state), PacketKind::Accept) => {
@@ -161,7 +162,7 @@ impl Initiator {
         let keyed = Keyed::new(shared, suite, ids, transcript, agreed, &self.random);
         #[cfg(feature = "hybrid")]
         if suite.is_hybrid() {
-            return Ok(State::KemOffer(keyed));
+            return Ok(State::KemOffer(keyed)); // R-4.5-1
         }
         Ok(State::ResponderAuth(AwaitResponderAuth { keyed, kem_key: KemKey::default() }))
     }

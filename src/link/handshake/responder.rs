@@ -100,7 +100,7 @@ impl Responder {
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Result<Progress, CloseReason> {
-        // R-6.3-3: one kind of packet has a place in each state.
+        // R-6.3-3: one kind of packet has a place in each state; a KemReply only in hybrid suites (R-4.5-2).
         match (&self.state, packet.header.kind) {
             (State::Hello, PacketKind::Hello) => self.on_hello(&packet, generator, out),
             #[cfg(feature = "hybrid")]
@@ -110,7 +110,8 @@ impl Responder {
         }
     }
 
-    /// Answers a Hello with the whole flight: Accept, KemOffer, ResponderAuth. Or with a Refuse, or not at all.
+    /// Answers a Hello with the whole flight: Accept, KemOffer (R-4.5-1), ResponderAuth. Or with a Refuse, or not at all: a malformed
+    /// one gets no answer (R-6.4-1).
     fn on_hello(
         &mut self,
         packet: &Packet<'_>,
@@ -304,6 +305,7 @@ fn choose(config: &ServerConfig, packet: &Packet<'_>, hello: &HelloView<'_>) -> 
     if names_this_identity == Some(false) {
         return Err(Refusal::Told(PeerIncompatible::Identity, RefuseCode::UnknownIdentity));
     }
+    // R-11.2-1: the first that is spoken here is the only one that is.
     if !hello.versions.iter().any(|version| version == u16::from(VERSION)) {
         return Err(Refusal::Told(PeerIncompatible::Version, RefuseCode::NoCommonVersion));
     }

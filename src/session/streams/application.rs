@@ -35,7 +35,7 @@ impl Streams {
         }
         let max = self.peer.max_message;
         if half.message().saturating_add(bytes.len() as u64) > max {
-            return Err(SendError::TooLarge { max });
+            return Err(SendError::TooLarge { max }); // R-8.3-5
         }
         if bytes.is_empty() && !end {
             return Ok(0);
@@ -56,7 +56,7 @@ impl Streams {
         let stream = self.table.get_mut(index).ok_or(FinishError::UnknownStream)?;
         let half = stream.send.as_mut().filter(|half| half.is_open()).ok_or(FinishError::NotSending)?;
         if half.message() > 0 {
-            return Err(FinishError::MessageOpen);
+            return Err(FinishError::MessageOpen); // R-8.3-2
         }
         half.finish();
         self.room.remove(&mut self.table, index);

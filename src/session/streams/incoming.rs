@@ -24,7 +24,7 @@ impl Streams {
         let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
         let Some(half) = &mut stream.recv else { return Ok(()) };
         let news = half.check(fragment, data.len(), self.limits.max_message)?;
-        self.receiving.check(news.offsets(), ProtocolCode::FlowControl)?;
+        self.receiving.check(news.offsets(), ProtocolCode::FlowControl)?; // R-8.5-2
         if news.is_empty() {
             return Ok(());
         }
@@ -33,7 +33,7 @@ impl Streams {
         self.receiving.consume(dropped);
         self.unacknowledged = self.unacknowledged.saturating_add(news.offsets());
         if half.has_ended() {
-            stream.controls.credit = true;
+            stream.controls.credit = true; // R-8.4-9
             stream.controls.stop = false;
         }
         if half.is_readable() {
@@ -51,7 +51,7 @@ impl Streams {
                 return Err(ProtocolCode::MalformedPayload);
             }
             if received > self.sending.spent() {
-                return Err(ProtocolCode::FlowControl);
+                return Err(ProtocolCode::FlowControl); // R-8.5-4
             }
             self.sending.raise(limit);
             return Ok(());
@@ -65,7 +65,7 @@ impl Streams {
             // A reset that was to replace the end has come too late to matter.
             stream.controls.reset = false;
             if finished {
-                stream.events.insert(StreamNews::Finished);
+                stream.events.insert(StreamNews::Finished); // R-8.4-11
             }
         }
         if freed > 0 {
@@ -96,13 +96,13 @@ impl Streams {
         let missing = half.check_reset(final_offset)?;
         self.receiving.check(missing, ProtocolCode::FlowControl)?;
         if half.has_ended() {
-            return Ok(());
+            return Ok(()); // R-8.4-7
         }
         let dropped = half.accept_reset(&mut self.pool, missing, code);
         self.receiving.receive(missing);
-        self.receiving.consume(dropped);
+        self.receiving.consume(dropped); // R-8.5-6
         self.unacknowledged = self.unacknowledged.saturating_add(missing);
-        stream.controls.credit = true;
+        stream.controls.credit = true; // R-8.4-9
         stream.controls.stop = false;
         if half.is_readable() {
             stream.events.insert(StreamNews::Readable);
@@ -111,7 +111,7 @@ impl Streams {
         Ok(())
     }
 
-    /// A Stop: the peer wants no more of what this side sends.
+    /// A Stop: the peer wants no more of what this side sends, and gets a Reset (R-8.4-8).
     pub(crate) fn on_stop(&mut self, number: u64, code: u64) -> Result<(), ProtocolCode> {
         let Some(index) = self.find(number, Side::Sending)? else { return Ok(()) };
         let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
@@ -129,27 +129,27 @@ impl Streams {
         self.asked_by_peer = !self.acknowledge.is_empty();
     }
 
-    /// The stream that the peer names, opened if need be; `None` if it is done, and whatever comes for it is out of date.
+    /// The stream that the peer names, opened if need be; `None` if it is done, and whatever comes for it is out of date (R-8.2-4).
     fn find(&mut self, number: u64, side: Side) -> Result<Option<Index>, ProtocolCode> {
-        let id = StreamId::from_wire(number).ok_or(ProtocolCode::Forbidden)?;
+        let id = StreamId::from_wire(number).ok_or(ProtocolCode::Forbidden)?; // R-8.2-2
         let own = id.opener() == self.role;
         if id.direction() == Direction::Unidirectional && own != (side == Side::Sending) {
-            return Err(ProtocolCode::StreamState);
+            return Err(ProtocolCode::StreamState); // R-8.4-1
         }
         if own {
             if !self.opening.has_opened(id.direction(), id.index()) {
-                return Err(ProtocolCode::StreamState);
+                return Err(ProtocolCode::StreamState); // R-8.4-2
             }
         } else {
             if !self.opening.peer_may_open(id.direction(), id.index()) {
-                return Err(ProtocolCode::StreamLimit);
+                return Err(ProtocolCode::StreamLimit); // R-8.6-1
             }
             self.open_by_peer(id);
         }
         Ok(self.table.find(number))
     }
 
-    /// Opens all streams of a kind up to `id` that the peer has not opened before.
+    /// Opens all streams of a kind up to `id` that the peer has not opened before (R-8.2-3).
     fn open_by_peer(&mut self, id: StreamId) {
         while let Some(index) = self.opening.open_by_peer(id.direction(), id.index()) {
             let Some(opened) = StreamId::new(id.opener(), id.direction(), index) else { return };

@@ -71,7 +71,7 @@ impl Opening {
         self.own.get_mut(direction).credit.raise(limit.min(StreamId::MAX_INDEX));
     }
 
-    /// The index of the next stream of one's own, if there may be one.
+    /// The index of the next stream of one's own (R-8.2-1), if there may be one (R-8.6-1).
     pub(super) fn open(&mut self, direction: Direction) -> Option<u64> {
         let allowed = self.can_open(direction);
         let own = self.own.get_mut(direction);
@@ -116,7 +116,7 @@ impl Opening {
         Some(credit.received())
     }
 
-    /// A stream is done: there is room for another.
+    /// A stream is done: there is room for another (R-8.6-2).
     pub(super) fn close(&mut self, own: bool, direction: Direction) {
         if own {
             self.own_open = self.own_open.saturating_sub(1);

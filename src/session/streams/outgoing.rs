@@ -48,7 +48,7 @@ impl Streams {
 
     /// Copies the bytes of the next fragment to the front of `out`; returns the fragment and how many bytes it has.
     pub(crate) fn poll_fragment(&mut self, out: &mut [u8]) -> Option<(Fragment, usize)> {
-        let credit = self.sending.available();
+        let credit = self.sending.available(); // R-8.5-2
         let index = self.schedule.next(credit)?;
         let stream = self.table.get_mut(index)?;
         let id = stream.id;
@@ -85,7 +85,7 @@ impl Streams {
 fn next_control(stream: &mut Stream) -> Option<Control> {
     let id = stream.id;
     if core::mem::take(&mut stream.controls.reset) {
-        let (code, final_offset) = stream.send.as_ref()?.reset_under_way()?;
+        let (code, final_offset) = stream.send.as_mut()?.announce_reset()?;
         return Some(Control::Reset { stream: id, code, final_offset });
     }
     if core::mem::take(&mut stream.controls.stop) {

@@ -97,6 +97,7 @@ impl RecvHalf {
         // Bytes end here, and the fragment with its end of message there.
         let bytes_end = fragment.offset.checked_add(len as u64).ok_or(ProtocolCode::FlowControl)?;
         let end = bytes_end.checked_add(fragment.end_of_message.into()).ok_or(ProtocolCode::FlowControl)?;
+        // R-8.4-5
         if self.has_ended() && (end > received || (fragment.end_of_stream && end != received)) {
             return Err(ProtocolCode::FinalOffset);
         }
@@ -107,8 +108,9 @@ impl RecvHalf {
             return Ok(News::default());
         }
         if fragment.offset > received {
-            return Err(ProtocolCode::Forbidden);
+            return Err(ProtocolCode::Forbidden); // R-8.3-3
         }
+        // R-8.3-4: what is held already is skipped.
         let bytes = bytes_end.saturating_sub(received);
         let news = News {
             skip: usize::try_from(received.saturating_sub(fragment.offset)).unwrap_or(usize::MAX).min(len),
@@ -116,13 +118,14 @@ impl RecvHalf {
             end_of_message: fragment.end_of_message && end > received,
             end_of_stream: fragment.end_of_stream,
         };
-        self.credit.check(news.offsets(), ProtocolCode::FlowControl)?;
+        self.credit.check(news.offsets(), ProtocolCode::FlowControl)?; // R-8.5-1
         let message = self.message.saturating_add(bytes);
         if message > max_message {
-            return Err(ProtocolCode::MessageTooLarge);
+            return Err(ProtocolCode::MessageTooLarge); // R-8.3-6
         }
-        if news.end_of_stream && message > 0 && !news.end_of_message {
-            return Err(ProtocolCode::StreamState);
+        let is_between_messages = news.end_of_message || message == 0;
+        if news.end_of_stream && (!is_between_messages || (len > 0 && !fragment.end_of_message)) {
+            return Err(ProtocolCode::StreamState); // R-8.3-2
         }
         Ok(news)
     }
@@ -149,7 +152,7 @@ impl RecvHalf {
         0
     }
 
-    /// Judges a reset and finds how many offsets it counts that did not come.
+    /// Judges a reset and finds how many offsets it counts that did not come (R-8.4-5).
     ///
     /// # Errors
     /// The rule that the reset breaks.
@@ -163,8 +166,8 @@ impl RecvHalf {
         Ok(missing)
     }
 
-    /// Takes in a reset that passed [`check_reset`](Self::check_reset) and came before the end of the stream. Returns how many
-    /// offsets it gives back to the session, those counted in `missing` included.
+    /// Takes in a reset that passed [`check_reset`](Self::check_reset) and came before the end of the stream: what is unread goes
+    /// (R-8.4-6). Returns how many offsets it gives back to the session, those counted in `missing` included.
     pub(super) fn accept_reset(&mut self, pool: &mut BlockPool, missing: u64, code: u64) -> u64 {
         self.credit.receive(missing);
         let dropped = self.drop_held(pool);
@@ -174,7 +177,7 @@ impl RecvHalf {
 
     // What the application does.
 
-    /// Copies up to the end of a message or of `out`.
+    /// Copies up to the end of a message or of `out`: every offset in order and once (R-8.3-7), a reset once (R-8.4-6).
     pub(super) fn read(&mut self, pool: &mut BlockPool, out: &mut [u8]) -> Read {
         match self.state {
             State::Receiving if self.ring.is_empty() => return Read::Blocked,
@@ -216,9 +219,10 @@ impl RecvHalf {
 
     // What goes out.
 
-    /// Whether the peer should hear of new credit, or of what has come, without being asked (R-8.5-5, R-8.5-6).
+    /// Whether the peer should hear of new credit (R-8.5-5), or of what has come (R-8.5-7), without being asked.
     pub(super) fn wants_announcement(&self) -> bool {
-        self.state == State::Receiving && (self.credit.wants_update() || self.unacknowledged() >= self.credit.quarter())
+        (self.state == State::Receiving && self.credit.wants_update())
+            || (!self.has_ended() && self.unacknowledged() >= self.credit.quarter())
     }
 
     /// What has come and the peer does not know of.

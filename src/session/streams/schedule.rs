@@ -46,7 +46,7 @@ impl Schedule {
         Self { ends: Queue::new(Kind::Output), data: [Queue::new(Kind::Output); URGENCIES], occupied: 0 }
     }
 
-    /// The stream whose turn it is.
+    /// The stream whose turn it is: the first of the most urgent ones (R-8.8-1).
     pub(super) fn next(&self, session_credit: u64) -> Option<Index> {
         if let Some(index) = self.ends.front() {
             return Some(index);
@@ -100,7 +100,7 @@ impl Schedule {
     }
 }
 
-/// Whether a stream that has just sent goes behind the others.
+/// Whether a stream that has just sent goes behind the others (R-8.8-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Keeps,

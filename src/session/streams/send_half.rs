@@ -57,6 +57,8 @@ pub(super) struct SendHalf {
     cursor: Option<Index>,
     /// Bytes of the message that is open; 0 between messages.
     message: u64,
+    /// The peer has been told where the stream ends, by its end or by a reset.
+    end_told: bool,
     /// The code with which the peer asked to stop.
     stopped: Option<u64>,
     /// The application was refused room and waits for it.
@@ -73,6 +75,7 @@ impl SendHalf {
             credit: SendCredit::new(limit),
             cursor: None,
             message: 0,
+            end_told: false,
             stopped: None,
             waiting: false,
             asked: false,
@@ -146,6 +149,7 @@ impl SendHalf {
 
     // What goes out.
 
+    /// Nothing after the end of the stream or a reset (R-8.4-3).
     pub(super) fn output(&self) -> Output {
         match self.state {
             State::Open | State::Finished { .. } if self.unsent() > 0 => {
@@ -160,7 +164,7 @@ impl SendHalf {
         }
     }
 
-    /// Copies the next fragment's bytes into `out`, using up to `session_credit` offsets. `None` if `out` cannot take even one.
+    /// Copies the next fragment's bytes into `out`, within the stream's credit (R-8.5-1) and up to `session_credit` offsets. `None` if `out` cannot take even one.
     pub(super) fn send(&mut self, pool: &BlockPool, session_credit: u64, out: &mut [u8]) -> Option<Sent> {
         let offset = self.credit.spent();
         let max = self.credit.available().min(session_credit);
@@ -173,16 +177,16 @@ impl SendHalf {
         let end_of_stream = self.state == State::Finished { sent: false } && self.unsent() == 0;
         if end_of_stream {
             self.state = State::Finished { sent: true };
+            self.end_told = true;
         }
         (piece.offsets() > 0 || end_of_stream).then_some(Sent { offset, piece, end_of_stream })
     }
 
-    /// The code and the final offset of a reset under way.
-    pub(super) const fn reset_under_way(&self) -> Option<(u64, u64)> {
-        match self.state {
-            State::Reset(code) => Some((code, self.credit.spent())),
-            _ => None,
-        }
+    /// The code and the final offset, behind the last that was sent (R-8.4-4), of a reset that goes out now.
+    pub(super) fn announce_reset(&mut self) -> Option<(u64, u64)> {
+        let State::Reset(code) = self.state else { return None };
+        self.end_told = true;
+        Some((code, self.credit.spent()))
     }
 
     // What comes in.
@@ -200,12 +204,12 @@ impl SendHalf {
         done: bool,
     ) -> Result<u64, ProtocolCode> {
         if received > self.credit.spent() {
-            return Err(ProtocolCode::FlowControl);
+            return Err(ProtocolCode::FlowControl); // R-8.5-4
         }
         if done {
-            match self.state {
-                State::Finished { sent: true } | State::Reset(_) | State::Done => {}
-                State::Open | State::Finished { sent: false } => return Err(ProtocolCode::StreamState),
+            // R-8.4-10
+            if !self.end_told {
+                return Err(ProtocolCode::StreamState);
             }
             if received != self.credit.spent() {
                 return Err(ProtocolCode::FinalOffset);
@@ -265,7 +269,7 @@ impl SendHalf {
             State::Reset(code) => (2, code),
             State::Done => (3, 0),
         };
-        sink(&[state, self.waiting.into(), self.asked.into(), self.stopped.is_some().into()]);
+        sink(&[state, self.end_told.into(), self.waiting.into(), self.asked.into(), self.stopped.is_some().into()]);
         for number in [
             code,
             self.ring.base(),

@@ -110,6 +110,11 @@ fn the_end_of_a_stream_stands_between_messages_only() {
     assert_eq!(take(&mut half, &mut pool, 0, b"", (false, true)), Ok(0), "an empty stream");
     let mut half = RecvHalf::new(100);
     take(&mut half, &mut pool, 0, b"a", (true, false)).unwrap();
+    assert_eq!(
+        take(&mut half, &mut pool, 1, b"x", (false, true)),
+        Err(ProtocolCode::StreamState),
+        "bytes and then the end of the stream, be they known or not"
+    );
     assert_eq!(take(&mut half, &mut pool, 2, b"", (false, true)), Ok(0));
 }
 
@@ -188,7 +193,9 @@ fn a_stopped_half_takes_and_drops() {
     assert_eq!(pool.in_use(), 0);
     take(&mut half, &mut pool, 3, b"def", (true, false)).unwrap();
     assert_eq!((pool.in_use(), half.held()), (0, 0));
+    assert!(half.wants_announcement(), "what came is reported all the same");
     assert_eq!(half.announce(), (7, 10, false), "no new credit");
+    assert!(!half.wants_announcement());
     assert_eq!(take(&mut half, &mut pool, 7, &[0; 4], (false, false)), Err(ProtocolCode::FlowControl));
     take(&mut half, &mut pool, 7, b"", (false, true)).unwrap();
     assert!(half.is_done());

@@ -14,6 +14,23 @@ fn half(pool: &mut BlockPool, sent: u64) -> SendHalf {
     half
 }
 
+/// A Done that comes before the peer can know of the reset: R-8.4-10.
+#[test]
+fn a_reset_that_is_not_out_cannot_be_acknowledged() {
+    let mut pool = pool();
+    let mut half = half(&mut pool, 3);
+    half.reset(&mut pool, 7);
+    assert_eq!(half.acknowledge(&mut pool, 3, 0, true), Err(ProtocolCode::StreamState));
+    half.announce_reset();
+    assert_eq!(half.acknowledge(&mut pool, 3, 0, true), Ok(0));
+    // One that replaces the end of the stream, which was told before.
+    let mut half = self::half(&mut pool, 5);
+    half.finish();
+    half.send(&pool, 9, &mut []).unwrap();
+    half.reset(&mut pool, 7);
+    assert_eq!(half.acknowledge(&mut pool, 5, 0, true), Ok(0));
+}
+
 /// What can happen to a half, in the order of the table below.
 fn happens(half: &mut SendHalf, pool: &mut BlockPool, what: usize) -> Result<(), ProtocolCode> {
     match what {
@@ -51,7 +68,10 @@ fn the_states_follow_the_drawing() {
                     half.finish();
                     half.send(&pool, 100, &mut [0; 10]).unwrap();
                 }
-                Reset(code) => drop(half.reset(&mut pool, code)),
+                Reset(code) => {
+                    half.reset(&mut pool, code);
+                    half.announce_reset();
+                }
                 Done => {
                     half.finish();
                     half.send(&pool, 100, &mut [0; 10]).unwrap();
@@ -149,7 +169,7 @@ fn done_is_about_the_final_offset() {
     let mut pool = pool();
     let mut half = half(&mut pool, 3);
     half.reset(&mut pool, 7);
-    assert_eq!(half.reset_under_way(), Some((7, 3)));
+    assert_eq!(half.announce_reset(), Some((7, 3)));
     assert_eq!(half.acknowledge(&mut pool, 2, 0, true), Err(ProtocolCode::FinalOffset));
     assert_eq!(half.acknowledge(&mut pool, 3, 0, true), Ok(0));
     assert!(half.is_done());
