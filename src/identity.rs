@@ -124,6 +124,7 @@ mod tests {
         assert_eq!(alloc::format!("{peer:?}"), alloc::format!("PeerId({TEXT})"));
     }
 
+    /// R-5.4-2.
     #[test]
     fn no_mistyped_character_parses() {
         for position in 0..TEXT.len() {
@@ -138,6 +139,7 @@ mod tests {
         }
     }
 
+    /// R-5.4-2.
     #[test]
     fn other_lengths_prefixes_and_checksums_do_not_parse() {
         let key = *TEXT.parse::<PeerId>().unwrap().as_bytes();
@@ -161,6 +163,7 @@ mod tests {
         }
     }
 
+    /// R-5.4-1.
     #[test]
     fn a_weak_key_is_refused_in_text_as_in_bytes() {
         let text = encode::<Bech32m>("aitcp", &[0; 32]);

@@ -89,6 +89,7 @@ mod tests {
         PacketKeys::new(&RustCrypto, algorithm, &handshake.traffic(Role::Initiator, &[2; 32]), with_mask)
     }
 
+    /// R-5.3-2.
     #[test]
     fn a_packet_opens_only_under_its_own_number_and_header() {
         for algorithm in ALGORITHMS {
@@ -108,6 +109,7 @@ mod tests {
         }
     }
 
+    /// R-5.3-1.
     #[test]
     fn the_number_enters_the_last_eight_bytes_big_endian() {
         let mut keys = keys(AeadAlgorithm::ChaCha20Poly1305, false);

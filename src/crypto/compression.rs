@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(decompressed(&message).unwrap(), b"xxxxxxxxxxxxxxxxxhello");
     }
 
+    /// R-8.9-4.
     #[test]
     fn only_what_gets_shorter_is_compressed() {
         assert_eq!(compressed(b""), None);
@@ -133,6 +134,7 @@ mod tests {
         }
     }
 
+    /// R-8.9-3.
     #[test]
     fn the_plain_length_is_checked_before_anything_is_produced() {
         let message = compressed(&[7; 1_000]).unwrap();
@@ -148,6 +150,7 @@ mod tests {
         }
     }
 
+    /// R-8.9-2.
     #[test]
     fn a_plain_length_that_is_not_the_blocks_is_malformed() {
         let message = compressed(&[7; 1_000]).unwrap();

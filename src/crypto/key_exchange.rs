@@ -159,7 +159,7 @@ mod tests {
     }
 
     /// The points of small order on the curve and on its twist, and the encodings of them beyond the field's prime: each makes
-    /// X25519 give zeros whatever the private key.
+    /// X25519 give zeros whatever the private key. R-5.5-1.
     #[test]
     fn an_all_zero_result_is_refused() {
         use hex_literal::hex;
@@ -198,6 +198,7 @@ mod tests {
         assert_ne!(sent.as_bytes(), other.as_bytes());
     }
 
+    /// R-5.5-2.
     #[cfg(feature = "hybrid")]
     #[test]
     fn a_key_with_a_coefficient_beyond_the_modulus_is_refused() {

@@ -275,7 +275,7 @@ mod tests {
         EarlySecret::without_psk().into_handshake(SharedSecret::from_bytes([1; 32]))
     }
 
-    /// The values come from the specification's formulas over another language's HMAC.
+    /// The values come from the specification's formulas over another language's HMAC. R-5.2-1, R-5.2-2, R-5.2-3, R-5.2-4, R-9.6-1.
     #[test]
     fn the_schedule_is_as_specified() {
         let handshake = handshake();
@@ -307,6 +307,7 @@ mod tests {
         assert_eq!(exported, expected);
     }
 
+    /// R-5.2-1.
     #[cfg(feature = "hybrid")]
     #[test]
     fn the_hybrid_schedule_is_as_specified() {
@@ -318,6 +319,7 @@ mod tests {
         assert_eq!(application.initiator.0.0, initiator);
     }
 
+    /// R-5.2-4.
     #[test]
     fn finished_is_bound_to_the_secret_and_to_the_transcript() {
         let handshake = handshake();

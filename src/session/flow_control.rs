@@ -142,6 +142,7 @@ impl RecvCredit {
 mod tests {
     use super::*;
 
+    /// R-8.5-1, R-8.5-3.
     #[test]
     fn a_grant_is_spent_to_its_last_and_no_further() {
         let mut credit = SendCredit::new(3);
@@ -153,6 +154,7 @@ mod tests {
         assert_eq!(credit.available(), 3);
     }
 
+    /// R-8.5-1.
     #[test]
     fn more_than_was_announced_is_refused_at_every_border() {
         let credit = RecvCredit::new(10);
@@ -172,6 +174,7 @@ mod tests {
         assert!(credit.allows(10) && !credit.allows(11));
     }
 
+    /// R-8.5-5.
     #[test]
     fn a_quarter_of_the_window_is_worth_telling() {
         let mut credit = RecvCredit::new(100);
@@ -184,6 +187,7 @@ mod tests {
         assert!(!credit.wants_update());
     }
 
+    /// R-8.5-5.
     #[test]
     fn a_peer_that_waits_hears_of_a_single_offset() {
         let mut credit = RecvCredit::new(100);

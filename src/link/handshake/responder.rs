@@ -388,6 +388,7 @@ mod tests {
 
     const ALL: [Suite; 4] = [HybridChaCha, PlainChaCha, HybridAes, PlainAes];
 
+    /// R-5.1-2.
     #[test]
     fn a_hybrid_suite_comes_first_whatever_the_order() {
         assert_eq!(choose_suite(&ALL, &[2, 4, 1], true), Some(HybridChaCha));
@@ -395,6 +396,7 @@ mod tests {
         assert_eq!(choose_suite(&[PlainChaCha], &[1, 3, 2], true), Some(PlainChaCha));
     }
 
+    /// R-5.1-3.
     #[test]
     fn aes_is_taken_only_where_both_ends_prefer_it() {
         assert_eq!(choose_suite(&ALL, &[4, 2], true), Some(PlainAes));
@@ -403,6 +405,7 @@ mod tests {
         assert_eq!(choose_suite(&ALL, &[4], false), Some(PlainAes));
     }
 
+    /// R-4.1-1.
     #[test]
     fn unknown_ids_are_skipped_and_nothing_in_common_is_none() {
         assert_eq!(choose_suite(&ALL, &[0, 77, 255, 2], true), Some(PlainChaCha));

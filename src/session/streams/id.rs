@@ -84,6 +84,7 @@ impl fmt::Debug for StreamId {
 mod tests {
     use super::*;
 
+    /// R-8.2-1.
     #[test]
     fn numbers_and_kinds_map_both_ways() {
         for opener in [Role::Initiator, Role::Responder] {

@@ -83,6 +83,7 @@ fn the_states_follow_the_drawing() {
     }
 }
 
+/// R-8.3-3, R-8.3-4.
 #[test]
 fn a_gap_is_refused_and_an_overlap_trimmed() {
     let mut pool = pool();
@@ -97,6 +98,7 @@ fn a_gap_is_refused_and_an_overlap_trimmed() {
     assert_eq!(read(&mut half, &mut pool), (b"abcd".to_vec(), true, true));
 }
 
+/// R-8.3-2.
 #[test]
 fn the_end_of_a_stream_stands_between_messages_only() {
     let mut pool = pool();
@@ -125,6 +127,7 @@ fn a_fragment_without_bytes_and_flags_is_malformed() {
     assert_eq!(take(&mut half, &mut pool, 0, b"", (false, false)), Err(ProtocolCode::MalformedPayload));
 }
 
+/// R-8.3-1, R-8.5-1.
 #[test]
 fn credit_counts_bytes_and_ends_up_to_the_last() {
     let mut pool = pool();
@@ -144,6 +147,7 @@ fn credit_counts_bytes_and_ends_up_to_the_last() {
     }
 }
 
+/// R-8.3-6.
 #[test]
 fn a_message_counts_over_all_its_fragments() {
     let mut pool = pool();
@@ -154,6 +158,7 @@ fn a_message_counts_over_all_its_fragments() {
     assert_eq!(take(&mut half, &mut pool, 9, &[0; 8], (true, false)), Ok(9), "the next counts anew");
 }
 
+/// R-8.4-5, R-8.4-7.
 #[test]
 fn a_final_offset_never_moves() {
     let mut pool = pool();
@@ -171,6 +176,7 @@ fn a_final_offset_never_moves() {
     assert_eq!(half.check_reset(3), Ok(0));
 }
 
+/// R-8.4-6, R-8.4-9, R-8.5-6.
 #[test]
 fn a_reset_counts_what_it_skips() {
     let mut pool = pool();
@@ -184,6 +190,7 @@ fn a_reset_counts_what_it_skips() {
     assert_eq!(half.read(&mut pool, &mut [0; 4]), Read::NotReceiving);
 }
 
+/// R-8.5-7.
 #[test]
 fn a_stopped_half_takes_and_drops() {
     let mut pool = pool();
@@ -201,6 +208,7 @@ fn a_stopped_half_takes_and_drops() {
     assert!(half.is_done());
 }
 
+/// R-8.5-5, R-8.5-7.
 #[test]
 fn the_peer_hears_of_a_quarter_of_the_window() {
     let mut pool = pool();

@@ -44,6 +44,7 @@ fn happens(half: &mut SendHalf, pool: &mut BlockPool, what: usize) -> Result<(),
     Ok(())
 }
 
+/// R-8.4-3, R-8.4-10.
 #[test]
 fn the_states_follow_the_drawing() {
     use State::{Done, Finished, Open, Reset};
@@ -114,6 +115,7 @@ fn the_end_of_a_message_is_taken_with_its_last_byte_or_alone() {
     }
 }
 
+/// R-8.5-1, R-8.5-2.
 #[test]
 fn credit_bounds_what_is_sent_to_the_offset() {
     let mut pool = pool();
@@ -155,6 +157,7 @@ fn what_was_sent_is_kept_until_it_is_acknowledged() {
     assert_eq!((half.buffered(), pool.in_use()), (0, 0));
 }
 
+/// R-8.5-4.
 #[test]
 fn what_was_not_sent_cannot_be_acknowledged() {
     let mut pool = pool();
@@ -164,6 +167,7 @@ fn what_was_not_sent_cannot_be_acknowledged() {
     assert_eq!(half.acknowledge(&mut pool, 2, 1_000, false), Ok(2));
 }
 
+/// R-8.4-4, R-8.4-10.
 #[test]
 fn done_is_about_the_final_offset() {
     let mut pool = pool();

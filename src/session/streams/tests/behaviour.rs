@@ -28,6 +28,7 @@ fn a_message_goes_there_and_an_answer_comes_back() {
     assert_eq!(pair.a.recv(id, &mut buffer), Err(RecvError::NotReceiving));
 }
 
+/// R-8.3-7.
 #[test]
 fn reading_never_crosses_the_end_of_a_message() {
     let mut pair = pair();
@@ -62,6 +63,7 @@ fn an_empty_buffer_loses_no_flag() {
     assert_eq!(pair.b.recv(id, &mut []), Err(RecvError::NotReceiving));
 }
 
+/// R-8.3-1.
 #[test]
 fn the_end_of_the_stream_comes_with_the_last_message_when_it_is_known() {
     let mut pair = pair();
@@ -90,6 +92,7 @@ fn a_message_that_does_not_fit_with_its_end_is_cut_short() {
     assert_eq!(read_message(&mut pair.b, id), [7; 10]);
 }
 
+/// R-8.3-5.
 #[test]
 fn a_message_is_as_long_as_the_peer_takes_and_no_longer() {
     let mut small = limits(4_096, 4_096);
@@ -106,6 +109,7 @@ fn a_message_is_as_long_as_the_peer_takes_and_no_longer() {
     assert_eq!(read_message(&mut pair.b, id).len(), 10);
 }
 
+/// R-8.4-3, R-8.4-11.
 #[test]
 fn a_stream_is_finished_when_the_peer_holds_it_all() {
     let mut pair = pair();
@@ -123,6 +127,7 @@ fn a_stream_is_finished_when_the_peer_holds_it_all() {
     assert_eq!(pair.a.send(id, b"more", true), Err(SendError::UnknownStream));
 }
 
+/// R-8.3-2.
 #[test]
 fn a_message_that_is_open_cannot_be_finished() {
     let mut pair = pair();
@@ -146,6 +151,7 @@ fn an_empty_stream_is_just_its_end() {
     assert!(pair.a.is_empty() && pair.b.is_empty());
 }
 
+/// R-8.4-6.
 #[test]
 fn a_reset_drops_what_is_unread_and_is_told_once() {
     let mut pair = pair();
@@ -163,6 +169,7 @@ fn a_reset_drops_what_is_unread_and_is_told_once() {
     assert!(pair.a.is_empty() && pair.b.is_empty());
 }
 
+/// R-8.4-8.
 #[test]
 fn a_stop_makes_the_sender_reset() {
     let mut pair = pair();
@@ -190,6 +197,7 @@ fn a_stopped_sender_is_told_at_each_call_until_the_stream_is_done() {
     assert_eq!(pair.a.finish(id), Err(FinishError::NotSending));
 }
 
+/// R-8.8-1, R-8.8-2.
 #[test]
 fn urgent_streams_go_first_and_equals_take_turns() {
     let mut pair = pair();
@@ -210,6 +218,7 @@ fn urgent_streams_go_first_and_equals_take_turns() {
     assert_eq!(order, [z, z, x, y, x, y]);
 }
 
+/// R-8.6-1, R-8.6-2.
 #[test]
 fn streams_are_opened_up_to_the_limits_and_again_when_one_is_done() {
     let mut tight = limits(4_096, 4_096);
@@ -245,6 +254,7 @@ fn ones_own_limit_holds_whatever_the_peer_allows() {
     assert!(pair.a.open(Direction::Bidirectional).is_some());
 }
 
+/// R-8.5-7.
 #[test]
 fn a_full_buffer_asks_for_the_acknowledgement_that_the_peer_holds_back() {
     let mut pair = Pair::new(&limits(4_096, 8), &limits(4_096, 8));

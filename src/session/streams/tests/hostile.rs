@@ -51,6 +51,7 @@ const ATTEMPTS: [Attempt; 4] = [
     |streams, number| streams.on_stop(number, 0),
 ];
 
+/// R-8.2-2.
 #[test]
 fn the_protocols_own_numbers_are_forbidden() {
     for number in [0, 1, 2, 3, 1 << 62, (1 << 62) + 4, u64::MAX] {
@@ -64,6 +65,7 @@ fn the_protocols_own_numbers_are_forbidden() {
     }
 }
 
+/// R-8.4-1.
 #[test]
 fn nothing_comes_for_a_side_that_a_stream_does_not_have() {
     for (which, attempt) in ATTEMPTS.into_iter().enumerate() {
@@ -74,6 +76,7 @@ fn nothing_comes_for_a_side_that_a_stream_does_not_have() {
     }
 }
 
+/// R-8.4-2.
 #[test]
 fn nothing_comes_for_a_stream_that_was_not_opened() {
     for (which, attempt) in ATTEMPTS.into_iter().enumerate() {
@@ -84,6 +87,7 @@ fn nothing_comes_for_a_stream_that_was_not_opened() {
     }
 }
 
+/// R-8.2-3, R-8.6-1.
 #[test]
 fn anything_about_a_stream_of_the_peer_opens_it_and_those_before() {
     for (which, attempt) in ATTEMPTS.into_iter().enumerate() {
@@ -102,6 +106,7 @@ fn anything_about_a_stream_of_the_peer_opens_it_and_those_before() {
     }
 }
 
+/// R-8.5-2.
 #[test]
 fn the_sessions_credit_holds_over_all_streams() {
     let (mut streams, limits) = victim();
@@ -113,6 +118,7 @@ fn the_sessions_credit_holds_over_all_streams() {
     assert_eq!(fragment(&mut streams, other, 0, 1, 0), Ok(()));
 }
 
+/// R-8.4-10, R-8.5-4.
 #[test]
 fn what_was_never_sent_cannot_have_been_received() {
     let (mut streams, _) = victim();
@@ -125,6 +131,7 @@ fn what_was_never_sent_cannot_have_been_received() {
     assert_eq!(streams.on_credit(0, 10, 0, false), Ok(()));
 }
 
+/// R-8.5-3, R-8.6-3.
 #[test]
 fn grants_are_cut_to_what_can_be_used() {
     let (mut streams, _) = victim();
@@ -142,6 +149,7 @@ fn grants_are_cut_to_what_can_be_used() {
     assert!(streams.open(Bidirectional).is_some());
 }
 
+/// R-8.2-4.
 #[test]
 fn a_stream_that_is_done_is_past() {
     let limits = limits(WINDOW, WINDOW);
@@ -228,6 +236,7 @@ fn empty_messages_cost_credit() {
     assert_eq!(streams.usage().held, u64::from(limits.session_window));
 }
 
+/// R-8.6-2.
 #[test]
 fn streams_that_are_opened_and_reset_take_places_until_the_application_has_seen_them() {
     let (mut streams, limits) = victim();

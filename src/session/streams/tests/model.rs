@@ -334,6 +334,7 @@ pub(super) fn check_invariants(streams: &Streams) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
+    /// R-8.3-7.
     #[test]
     fn whatever_applications_do_messages_arrive_in_order_once_and_whole(
         a in any_limits(),
