@@ -1,0 +1,202 @@
+//! Connections: handshakes, streams opened and accepted, ends.
+
+use std::io::{self, ErrorKind};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aitcp::{
+    Carrier, ClientConfig, CloseReason, Direction, Event, Expect, HandshakeInfo, Instant, OpenError, Role, Seed,
+    ServerConfig, Session, Verdict,
+};
+
+use crate::driver::{Driver, FOREVER, GLANCE, Sending};
+use crate::error::{closed, is_orderly, misuse};
+use crate::stream::Stream;
+
+/// Answers what a handshake asks. `()` refuses to answer anything; a closure from [`HandshakeInfo`] to [`Verdict`] decides on peers.
+///
+/// The time that an answer takes counts against the [`Timeouts`](aitcp::Timeouts) of the configuration.
+pub trait Owner {
+    /// Whether to go on with this peer, which has proved its identity. Asked under [`Expect::Ask`] and
+    /// [`Admission::Ask`](aitcp::Admission::Ask).
+    fn verdict(&mut self, peer: &HandshakeInfo) -> Verdict {
+        let _ = peer;
+        Verdict::Refuse
+    }
+
+    /// An Ed25519 signature over exactly these bytes by the identity of [`Signer::External`](aitcp::Signer::External).
+    ///
+    /// # Errors
+    /// Whatever went wrong with the signer. The handshake is given up, and the error passed on.
+    fn sign(&mut self, to_sign: &[u8]) -> io::Result<[u8; 64]> {
+        let _ = to_sign;
+        Err(ErrorKind::Unsupported.into())
+    }
+}
+
+impl Owner for () {}
+
+impl<F: FnMut(&HandshakeInfo) -> Verdict> Owner for F {
+    fn verdict(&mut self, peer: &HandshakeInfo) -> Verdict {
+        self(peer)
+    }
+}
+
+/// An established session over a TCP connection. Cheap to clone; any number of threads can use it and its streams at the same time.
+///
+/// While some thread waits in a call on the connection or on one of its streams, everything is served: packets of all streams,
+/// acknowledgements, keepalive, idle timeouts. While no thread does, nothing is, and what the peer sends waits. A server that has to
+/// answer, or to keep a session awake, keeps a thread in [`accept_stream`](Self::accept_stream).
+///
+/// When the session has ended, calls fail with the [`CloseReason`] behind the error; what came before can still be received. Dropping
+/// the last handle of a session that has not ended drops the connection, and the peer sees [`CloseReason::LinkLost`]: end it with
+/// [`shutdown`](Self::shutdown) or [`close`](Self::close).
+#[derive(Clone, Debug)]
+pub struct Connection {
+    driver: Arc<Driver>,
+    handshake: Arc<HandshakeInfo>,
+}
+
+impl Connection {
+    /// Does the handshake as initiator on a TCP connection that has just come up, and waits to be admitted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] with the [`ConfigError`](aitcp::ConfigError) for a configuration that cannot work; what
+    /// [`Owner::sign`] failed with; else the [`CloseReason`].
+    pub fn connect(
+        socket: TcpStream,
+        config: Arc<ClientConfig>,
+        expect: Expect,
+        owner: &mut dyn Owner,
+    ) -> io::Result<Self> {
+        let session = Session::connect(Instant::ORIGIN, config, expect, Carrier::Stream, seed()?);
+        Self::establish(Driver::new(socket, session.map_err(misuse)?)?, owner)
+    }
+
+    /// Does the handshake as responder on a TCP connection that has just been accepted. It takes as long as the peer makes it, up to
+    /// [`Timeouts::handshake`](aitcp::Timeouts::handshake): a thread of its own keeps a slow one from stopping others.
+    ///
+    /// # Errors
+    /// As with [`connect`](Self::connect).
+    pub fn accept(socket: TcpStream, config: Arc<ServerConfig>, owner: &mut dyn Owner) -> io::Result<Self> {
+        let session = Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?);
+        Self::establish(Driver::new(socket, session.map_err(misuse)?)?, owner)
+    }
+
+    fn establish(driver: Driver, owner: &mut dyn Owner) -> io::Result<Self> {
+        loop {
+            let event = driver.wait(FOREVER, |state| {
+                // An initiator waits to be admitted, so that a refusal comes out here and not at its first stream.
+                let early = state.session.role() == Role::Initiator;
+                Ok(state.handshake.take().filter(|event| !(early && *event == Event::Established)))
+            })?;
+            let mut state = driver.lock();
+            let info = state.session.handshake().cloned();
+            match (event, info) {
+                (Event::SignatureWanted, _) => {
+                    let signature = owner.sign(state.session.to_sign().unwrap_or_default())?;
+                    state.session.provide_signature(driver.now(), &signature).map_err(misuse)?;
+                }
+                (Event::PeerIdentified(_), Some(info)) => {
+                    let verdict = owner.verdict(&info);
+                    state.session.decide(driver.now(), verdict);
+                }
+                (_, Some(info)) => {
+                    drop(state);
+                    return Ok(Self { driver: Arc::new(driver), handshake: Arc::new(info) });
+                }
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// Who the peer is, and what both ends agreed on.
+    #[must_use]
+    pub fn handshake(&self) -> &HandshakeInfo {
+        &self.handshake
+    }
+
+    /// Shows the session to `look`: for [`Session::stats`], [`Session::export`], [`Session::close_reason`], [`Session::close_text`].
+    pub fn inspect<T>(&self, look: impl FnOnce(&Session) -> T) -> T {
+        look(&self.driver.lock().session)
+    }
+
+    /// Bounds every later call on any handle of the connection; with `None`, as at first, calls wait for as long as it takes. One that
+    /// runs out of time fails with [`ErrorKind::TimedOut`], without a [`CloseReason`], and can be made again unless it says otherwise.
+    pub fn set_timeout(&self, timeout: Option<Duration>) {
+        self.driver.lock().timeout = timeout;
+    }
+
+    /// Opens a stream; waits while as many are open as are allowed. The peer hears of it with the first that is sent on it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] with the [`OpenError`] if one of the ends is shutting down.
+    pub fn open(&self, direction: Direction) -> io::Result<Stream> {
+        let id = self.driver.wait(GLANCE, |state| match state.session.open(direction) {
+            Err(OpenError::ShuttingDown) => Err(misuse(OpenError::ShuttingDown)),
+            Err(_) => Ok(None),
+            Ok(id) => {
+                state.sending.insert(id, Sending::Open);
+                Ok(Some(id))
+            }
+        })?;
+        Ok(Stream::new(&self.driver, id))
+    }
+
+    /// Waits for a stream that the peer opens. `None` if no more will come, since one of the ends has shut down.
+    ///
+    /// # Errors
+    /// When the session has ended in another way.
+    pub fn accept_stream(&self) -> io::Result<Option<Stream>> {
+        let id = self.driver.wait(FOREVER, |state| {
+            let end = state.no_new_streams || state.session.close_reason().is_some_and(is_orderly);
+            let stream = state.incoming.pop_front();
+            Ok(if end || stream.is_some() { Some(stream) } else { None })
+        })?;
+        Ok(id.map(|id| Stream::new(&self.driver, id)))
+    }
+
+    /// Ends the session in order: no new streams, and a close once those that are open are done at both ends. It waits for that, so
+    /// this end's streams have to be read to their ends, finished or dropped. Streams that nobody has accepted are turned away.
+    ///
+    /// # Errors
+    /// When the session ended in another way: not everything may have arrived.
+    pub fn shutdown(&self) -> io::Result<()> {
+        let reason = self.driver.wait(GLANCE, |state| {
+            state.no_new_streams = true;
+            state.session.shutdown(self.driver.now());
+            while let Some(stream) = state.incoming.pop_front() {
+                // Either half may be done already, or not exist.
+                let _ = state.session.stop(stream, 0);
+                let _ = state.session.reset(stream, 0);
+                state.sending.remove(&stream);
+            }
+            Ok(state.session.close_reason())
+        })?;
+        self.driver.wind_up();
+        if is_orderly(reason) { Ok(()) } else { Err(closed(reason)) }
+    }
+
+    /// Waits until the session has ended, for whatever reason.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`].
+    pub fn wait_closed(&self) -> io::Result<CloseReason> {
+        self.driver.wait(FOREVER, |state| Ok(state.session.close_reason()))
+    }
+
+    /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text`, and what it has not received is lost. Takes a
+    /// second or two at most, if the peer does not listen.
+    pub fn close(&self, code: u64, text: &str) {
+        self.driver.lock().session.close(self.driver.now(), code, text);
+        self.driver.wind_up();
+    }
+}
+
+/// Fresh randomness from the operating system.
+fn seed() -> io::Result<Seed> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Seed::new(bytes).map_err(io::Error::other)
+}
