@@ -137,7 +137,13 @@ impl Session {
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Closed), close) {
             (Phase::Open(link) | Phase::Undecided(link), Some(close)) => Phase::Closing(link, close),
             (Phase::Closing(link, first), _) => Phase::Closing(link, first),
-            _ => Phase::Closed,
+            (Phase::Closed, _) => Phase::Closed,
+            // Without a packet (R-6.2-4, R-6.8-1), be it one that waits; but a Refuse is the answer that says why.
+            _ if matches!(reason, CloseReason::Incompatible(_)) => Phase::Closed,
+            _ => {
+                self.outbox.clear();
+                Phase::Closed
+            }
         };
     }
 
