@@ -1,0 +1,88 @@
+//! Random histories of two sessions against the reference model: whatever applications, drivers and carriers do, messages arrive
+//! once, in order and whole, and everything comes to its end.
+#![cfg(all(feature = "rustcrypto", feature = "hybrid"))]
+
+use aitcp::{Admission, Expect, Limits, Suite};
+use aitcp_testkit::{CheckedPair, Op, Setup, is_full_campaign};
+use proptest::prelude::*;
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let size = || prop_oneof![1..5_u32, 1..40_u32, 1_000..6_000_u32, Just(1 << 20)];
+    let streams = || 0..6_u16;
+    let packet = prop_oneof![Just(aitcp::MIN_MAX_PACKET), Just(aitcp::MAX_MAX_PACKET)];
+    let message = prop_oneof![1..20_u64, Just(u64::MAX)];
+    ((size(), size()), (size(), size()), (streams(), streams(), streams()), packet, message).prop_map(
+        |((session, stream), (total, one), (bidirectional, unidirectional, own), packet, message)| {
+            let mut limits = Limits::default();
+            (limits.session_window, limits.stream_window) = (session.max(stream), session.min(stream));
+            (limits.send_buffer, limits.stream_send_buffer) = (total.max(one).max(2), total.min(one).max(2));
+            limits.peer_bidirectional_streams = bidirectional;
+            limits.peer_unidirectional_streams = unidirectional;
+            (limits.own_streams, limits.max_packet, limits.max_message) = (own, packet, message);
+            limits
+        },
+    )
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    // Hybrid suites differ in the handshake alone, and take their time.
+    let suite = prop_oneof![
+        6 => Just(Suite::X25519ChaCha20Poly1305),
+        3 => Just(Suite::X25519Aes256Gcm),
+        1 => Just(Suite::HybridAes256Gcm)
+    ];
+    (any::<u64>(), limits(), limits(), suite, any::<[bool; 5]>()).prop_map(
+        |(seed, initiator, responder, suite, flags)| {
+            let mut setup = Setup { seed, ..Setup::default() };
+            (setup.initiator.limits, setup.responder.limits) = (initiator, responder);
+            setup.set_suite(suite);
+            let [ask_initiator, ask_responder, sign_initiator, sign_responder, compression] = flags;
+            if ask_initiator {
+                setup.expect = Expect::Ask;
+            }
+            if ask_responder {
+                setup.admission = Admission::Ask;
+            }
+            (setup.initiator.external_signer, setup.responder.external_signer) = (sign_initiator, sign_responder);
+            (setup.initiator.compression, setup.responder.compression) = (compression, compression);
+            setup
+        },
+    )
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(any::<[u8; Op::LEN]>().prop_map(Op::from_bytes), 0..200)
+}
+
+/// What leaves streams and sessions alive.
+fn is_gentle(op: &Op) -> bool {
+    !matches!(op, Op::Shutdown { .. } | Op::Close { .. } | Op::Cut { .. } | Op::Decide { .. } | Op::Advance(_))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if is_full_campaign() { 100_000 } else { 1_500 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// R-8.3-1, R-8.3-7, R-8.4-6, R-8.4-11, R-8.5-1, R-8.5-2, R-8.5-6, R-9.4-2.
+    #[test]
+    fn messages_arrive_once_in_order_and_whole(setup in setup(), ops in ops()) {
+        let mut pair = CheckedPair::new(&setup);
+        for op in ops.iter().filter(|op| is_gentle(op)) {
+            pair.apply(op);
+        }
+        pair.wind_down();
+    }
+
+    /// The same with everything that can end a session in between, and calls before it is established.
+    #[test]
+    fn what_arrives_before_an_end_is_right(setup in setup(), ops in ops()) {
+        let mut pair = CheckedPair::new(&setup);
+        for op in &ops {
+            pair.apply(op);
+        }
+        pair.wind_down();
+    }
+}
