@@ -31,4 +31,4 @@ pub use handshake::{Accept, Auth, Hello, Params, Refuse};
 pub use header::{HEADER_LEN, Header, Kind, split_packets};
 pub use hostile_peer::HostilePeer;
 pub use payload::{Close, Control, Fragment, Payload};
-pub use table::{Table, read_u64};
+pub use table::{Table, read_u16, read_u64};

@@ -159,19 +159,27 @@ fn put_u32(buffer: &mut [u8], at: usize, value: usize) {
     buffer[at..at + 4].copy_from_slice(&u32::try_from(value).expect("32 bits").to_le_bytes());
 }
 
+/// Reads a 16-bit field of a well-formed root table.
+#[must_use]
+pub fn read_u16(buffer: &[u8], id: usize) -> Option<u16> {
+    field(buffer, id)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
+}
+
 /// Reads a 64-bit field of a well-formed root table.
 #[must_use]
 pub fn read_u64(buffer: &[u8], id: usize) -> Option<u64> {
+    field(buffer, id)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// Where an inline field of the root table begins, and what is behind it.
+fn field(buffer: &[u8], id: usize) -> Option<&[u8]> {
     let u16_at = |at: usize| Some(usize::from(u16::from_le_bytes(*buffer.get(at..)?.first_chunk()?)));
     let table = usize::try_from(u32::from_le_bytes(*buffer.first_chunk()?)).ok()?;
     let back = i32::from_le_bytes(*buffer.get(table..)?.first_chunk()?);
-    let vtable = table.checked_add_signed(-isize::try_from(back).ok()?)?;
+    let vtable = table.checked_add_signed(isize::try_from(back).ok()?.checked_neg()?)?;
     if 4 + 2 * id >= u16_at(vtable)? {
         return None;
     }
-    let offset = u16_at(vtable + 4 + 2 * id)?;
-    if offset == 0 {
-        return None;
-    }
-    Some(u64::from_le_bytes(*buffer.get(table + offset..)?.first_chunk()?))
+    let offset = u16_at(vtable + 4 + 2 * id).filter(|offset| *offset != 0)?;
+    buffer.get(table + offset..)
 }
