@@ -175,7 +175,8 @@ impl Connection {
             Ok(state.session.close_reason())
         })?;
         self.driver.wind_up();
-        if is_orderly(reason) { Ok(()) } else { Err(closed(reason)) }
+        let lost = self.inspect(|session| session.stats().unacknowledged); // on streams that a shutdown of the peer crossed
+        if is_orderly(reason) && lost == 0 { Ok(()) } else { Err(closed(reason)) }
     }
 
     /// Waits until the session has ended, for whatever reason.

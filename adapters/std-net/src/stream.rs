@@ -127,10 +127,11 @@ impl SendStream {
 
 impl Drop for SendStream {
     fn drop(&mut self) {
-        let whole = !std::thread::panicking() && self.finish().is_ok();
-        if !whole {
-            let _ = self.reset(0); // without effect on what is done already
-        }
+        let _ = self.driver.call(|session| match session.finish(self.id) {
+            Err(FinishError::MessageOpen) => session.reset(self.id, 0),
+            Ok(()) if std::thread::panicking() => session.reset(self.id, 0),
+            _ => Ok(()),
+        });
         self.driver.lock().sending.remove(&self.id);
     }
 }
