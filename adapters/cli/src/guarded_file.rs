@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Others {
     Nothing,
+    Read,
 }
 
 /// Reads the whole file, at most `limit` bytes of it.
@@ -37,6 +38,7 @@ fn excess(metadata: &Metadata, others: Others) -> Option<u32> {
     let mode = metadata.permissions().mode() & 0o777;
     let forbidden = match others {
         Others::Nothing => 0o077,
+        Others::Read => 0o022,
     };
     (mode & forbidden != 0).then_some(mode)
 }
@@ -72,6 +74,9 @@ impl fmt::Display for GuardedFileError {
                     "{path}: others can read it (mode {mode:04o}): chmod 600 it, and make a new key if somebody did"
                 )
             }
+            Fault::Mode { mode, others: Others::Read } => {
+                write!(f, "{path}: others can change it (mode {mode:04o}): chmod go-w it")
+            }
             Fault::TooLong { limit } => write!(f, "{path}: longer than {limit} bytes"),
         }
     }
@@ -88,10 +93,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, [7; 10]).unwrap();
-        #[cfg(unix)]
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        assert_eq!(read(&path, Others::Nothing, 10).unwrap().len(), 10);
-        assert!(read(&path, Others::Nothing, 9).unwrap_err().to_string().contains("longer than 9 bytes"));
+        assert_eq!(read(&path, Others::Read, 10).unwrap().len(), 10);
+        assert!(read(&path, Others::Read, 9).unwrap_err().to_string().contains("longer than 9 bytes"));
     }
 
     #[cfg(unix)]
@@ -106,6 +109,7 @@ mod tests {
         for mode in 0o600..=0o677 {
             set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             assert_eq!(read(&path, Others::Nothing, 10).is_ok(), mode & 0o077 == 0, "{mode:o}");
+            assert_eq!(read(&path, Others::Read, 10).is_ok(), mode & 0o022 == 0, "{mode:o}");
         }
     }
 }

@@ -2,14 +2,21 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod args;
+mod authorized_agents;
 mod commands;
+mod date;
+mod demo;
 mod exit;
 mod guarded_file;
 mod home;
 mod key_file;
 mod output;
-mod report;
+mod progress;
+mod session;
+mod size;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -24,6 +31,10 @@ fn main() -> ExitCode {
     let output = Output::new(args.json);
     let done = match args.command {
         Command::Key(command) => commands::key::run(command, output),
+        Command::Listen(args) => commands::listen::run(args, output),
+        Command::Send(args) => commands::send::run(args, output),
+        Command::Probe(args) => commands::probe::run(args, output),
+        Command::Demo => demo::run(output),
     };
     match done {
         Ok(()) => Exit::Done.into(),

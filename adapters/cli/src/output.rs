@@ -1,9 +1,11 @@
 //! Standard output and standard error, for people or for programs.
 
+use std::fmt::{self, Display};
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use crate::exit::{Exit, Failure};
-use crate::report::Report;
 
 /// Where reports go, and in which form.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +18,13 @@ impl Output {
         Self { json }
     }
 
+    /// Whether somebody may be watching: what comes and goes on a terminal is not for programs.
+    pub(crate) const fn is_for_people(self) -> bool {
+        !self.json
+    }
+
     /// Prints one report, at once: another program may be waiting for the line.
-    pub(crate) fn report(self, report: &Report) -> Result<(), Failure> {
+    pub(crate) fn report(self, report: &(impl Serialize + Display)) -> Result<(), Failure> {
         let line = if self.json { json(report)? } else { report.to_string() };
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")
@@ -35,6 +42,21 @@ impl Output {
     }
 }
 
-fn json(report: &Report) -> Result<String, Failure> {
+fn json(report: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(report).map_err(|error| Failure::new(Exit::Local, error))
+}
+
+/// What any command may report. Each command's own reports are where the command is.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Report {
+    /// The last line of a command that failed.
+    Failed { exit: u8, reason: String },
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Failed { reason, .. } = self;
+        f.write_str(reason)
+    }
 }

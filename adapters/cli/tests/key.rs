@@ -26,7 +26,7 @@ fn a_new_key_is_private_and_shown_without_its_secret() {
 
     let shown = aitcp(home.path()).args(["key", "show", "--json"]).output().unwrap();
     assert_exit(&shown, 0);
-    assert_eq!(json_lines(&shown), [made.clone()]);
+    assert_eq!(&json_lines(&shown)[..], std::slice::from_ref(made));
     let text = stdout(&aitcp(home.path()).args(["key", "show"]).output().unwrap());
     for field in ["id", "fingerprint", "public_key", "comment", "file"] {
         assert!(text.contains(made[field].as_str().unwrap()), "{field} is missing in {text}");

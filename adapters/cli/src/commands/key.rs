@@ -1,13 +1,15 @@
 //! `aitcp key`: make a key, or show what is public of one.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use crate::args::KeyCommand;
 use crate::exit::{Exit, Failure};
 use crate::home;
 use crate::key_file::{self, KeyFile, KeyFileError};
 use crate::output::Output;
-use crate::report::Report;
 
 pub(crate) fn run(command: KeyCommand, output: Output) -> Result<(), Failure> {
     match command {
@@ -56,6 +58,32 @@ fn describe(key: &KeyFile, file: &Path) -> Report {
         fingerprint: key_file::fingerprint(&id),
         public_key: key_file::public_line(&id),
         comment: key.comment.clone(),
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Report {
+    /// `key new` and `key show`.
+    Key { file: String, id: String, fingerprint: String, public_key: String, comment: String },
+    /// `key fingerprint`.
+    Fingerprint { fingerprint: String },
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { file, id, fingerprint, public_key, comment } => {
+                writeln!(f, "id           {id}")?;
+                writeln!(f, "fingerprint  {fingerprint}")?;
+                writeln!(f, "public key   {public_key}")?;
+                if !comment.is_empty() {
+                    writeln!(f, "comment      {comment}")?;
+                }
+                write!(f, "private key  {file}")
+            }
+            Self::Fingerprint { fingerprint } => f.write_str(fingerprint),
+        }
     }
 }
 

@@ -1,0 +1,94 @@
+//! Sessions as the commands start them, and what their ends mean to whoever called the command.
+
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aitcp::crypto::keygen::IdentityKey;
+use aitcp::{
+    Admission, ClientConfig, CloseReason, CloseSource, Limits, PeerMisbehaved, ProtocolCode, ServerConfig, Timeouts,
+};
+use aitcp_std::close_reason;
+
+use crate::address::HostPort;
+use crate::exit::{Exit, Failure};
+use crate::transfer::message::{APP_PROTOCOL, MAX_CHUNK};
+
+/// How long each address of a host may take to answer.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A peer of whom nothing is heard for so long is gone, and so is one that takes nothing.
+const IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// An agent that calls others. It lets nobody open streams.
+pub(crate) fn client(key: IdentityKey, app_protocol: &str) -> Arc<ClientConfig> {
+    let mut limits = limits();
+    limits.peer_bidirectional_streams = 0;
+    Arc::new(ClientConfig::new(key, app_protocol).with_limits(limits).with_timeouts(timeouts()))
+}
+
+/// An agent that takes files, and asks about everybody.
+pub(crate) fn server(key: IdentityKey) -> Arc<ServerConfig> {
+    let config = ServerConfig::new(key, Admission::Ask, &[APP_PROTOCOL]);
+    Arc::new(config.with_limits(limits()).with_timeouts(timeouts()))
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.session_window = 2 << 20;
+    limits.stream_window = 1 << 20;
+    limits.send_buffer = 2 << 20;
+    limits.stream_send_buffer = 1 << 20;
+    limits.peer_bidirectional_streams = 4;
+    limits.peer_unidirectional_streams = 0;
+    limits.max_message = MAX_CHUNK as u64;
+    limits
+}
+
+fn timeouts() -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    timeouts.idle = Some(IDLE);
+    timeouts.keepalive = Some(KEEPALIVE);
+    timeouts
+}
+
+/// A TCP connection to the first address of the host that answers.
+pub(crate) fn reach(place: &HostPort) -> Result<TcpStream, Failure> {
+    let unreachable = |error: io::Error| Failure::new(Exit::Unreachable, format!("{place}: {error}"));
+    let addresses = (place.host.as_str(), place.port).to_socket_addrs().map_err(unreachable)?;
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, CONNECT) {
+            Ok(stream) => {
+                stream.set_nodelay(true).map_err(unreachable)?; // packets are made for whole buffers
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(unreachable(last))
+}
+
+/// What the end of a session means: it tells those apart that the caller can act on, and is `otherwise` for the rest.
+pub(crate) fn failure(error: io::Error, otherwise: Exit) -> Failure {
+    let exit = match close_reason(&error) {
+        Some(reason) if is_refusal(reason) => Exit::Refused,
+        Some(CloseReason::HandshakeTimeout | CloseReason::Misbehaved(PeerMisbehaved::NotAiTcp)) => Exit::Unreachable,
+        _ => otherwise,
+    };
+    Failure::new(exit, error)
+}
+
+/// Whether the peer does not want this agent, or this agent not the peer.
+fn is_refusal(reason: CloseReason) -> bool {
+    let not_admitted = CloseReason::Peer { source: CloseSource::Protocol, code: ProtocolCode::NotAdmitted.code() };
+    reason == not_admitted
+        || matches!(
+            reason,
+            CloseReason::Refused(_)
+                | CloseReason::WrongPeer(_)
+                | CloseReason::NotAdmitted(_)
+                | CloseReason::Incompatible(_)
+        )
+}
