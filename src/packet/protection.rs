@@ -72,6 +72,7 @@ mod tests {
     use crate::crypto::key_schedule::{EarlySecret, TrafficSecret};
     use crate::crypto::provider::{AeadAlgorithm, SAMPLE_LEN};
     use crate::crypto::rustcrypto::RustCrypto;
+    use crate::packet::replay_guard::ReplayGuard;
     use crate::role::Role;
     use crate::wire::{Header, PacketKind};
 
@@ -192,6 +193,29 @@ mod tests {
                 assert_eq!(outcome, Err(Rejected), "bit {bit}");
             }
         }
+    }
+
+    /// R-5.3-8, R-5.6-2.
+    #[test]
+    fn a_datagram_that_does_not_open_leaves_no_trace() {
+        let keys = keys(AeadAlgorithm::ChaCha20Poly1305, true);
+        let take = |guard: &mut ReplayGuard, packet: &[u8]| {
+            let claimed = unmask(&keys, packet).filter(|claimed| guard.check(claimed.get()))?;
+            open(&keys, claimed, &mut packet.to_vec()).ok()?;
+            guard.mark(claimed.get());
+            Some(claimed)
+        };
+        let mut guard = ReplayGuard::new();
+        assert_eq!(take(&mut guard, &sealed(&keys, number(5))), Some(number(5)));
+        let before = guard;
+        let genuine = sealed(&keys, number(9));
+        for bit in 0..genuine.len() * 8 {
+            let mut altered = genuine.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(take(&mut guard, &altered), None, "bit {bit}");
+            assert_eq!(guard, before, "bit {bit}");
+        }
+        assert_eq!(take(&mut guard, &genuine), Some(number(9)));
     }
 
     #[test]

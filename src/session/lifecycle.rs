@@ -127,10 +127,6 @@ impl Session {
     }
 
     fn end_with(&mut self, reason: CloseReason, close: Option<OutgoingClose>) {
-        // Of a handshake that fails, nothing more goes out but a Refuse (R-6.2-4, R-6.3-6, R-6.8-1).
-        if matches!(self.phase, Phase::Handshake(_)) && !matches!(reason, CloseReason::Incompatible(_)) {
-            self.outbox.clear();
-        }
         self.news.closed(reason);
         self.timers.clear();
         self.ping_due = false;
