@@ -7,6 +7,7 @@
 //! - [`Recording`] keeps the packets of a real session, to be shown again, altered, to fresh sessions.
 //! - [`forge`] opens and seals packets with logged secrets, in an implementation of its own.
 //! - [`provider_vectors`] is what a crypto provider has to pass.
+//! - [`fuzz`] has the bodies of the fuzz targets.
 //! - [`heap`] counts allocations.
 //!
 //! Everything follows from seeds: the same test does the same each time.
@@ -28,6 +29,7 @@ mod campaign;
 mod clock;
 mod end;
 pub mod forge;
+pub mod fuzz;
 pub mod heap;
 mod model;
 mod op;
