@@ -45,7 +45,7 @@ pub use clock::Clock;
 pub use end::End;
 pub use model::{CheckedPair, Model};
 pub use op::Op;
-pub use pair::Pair;
+pub use pair::{Pair, Trace};
 pub use recording::{Recorded, Recording};
 pub use rng::Rng;
 pub use setup::{Agent, Secrets, Setup};

@@ -187,16 +187,16 @@ impl Pair {
         assert!(self.initiator.saw(Event::Confirmed), "{:?}", self.initiator);
     }
 
-    /// Everything that could be seen from outside: the bytes both ways and the events. The same for the same seeds and inputs.
+    /// Everything that could be seen from outside: the bytes both ways, their times, and the events. The same for the same seeds and
+    /// inputs.
     #[must_use]
     pub fn trace(&mut self) -> Trace {
         self.initiator.poll_events();
         self.responder.poll_events();
         Trace {
-            to_responder: self.to_responder.written().to_vec(),
-            to_initiator: self.to_initiator.written().to_vec(),
-            initiator_events: self.initiator.events.clone(),
-            responder_events: self.responder.events.clone(),
+            bytes: [&self.to_responder, &self.to_initiator].map(|link| link.written().to_vec()),
+            times: [&self.to_responder, &self.to_initiator].map(|link| link.writes().to_vec()),
+            events: [&self.initiator, &self.responder].map(|end| end.events.clone()),
         }
     }
 }
@@ -204,8 +204,7 @@ impl Pair {
 /// What a [`Pair`] has done so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    to_responder: Vec<u8>,
-    to_initiator: Vec<u8>,
-    initiator_events: Vec<Event>,
-    responder_events: Vec<Event>,
+    bytes: [Vec<u8>; 2],
+    times: [Vec<(Instant, usize)>; 2],
+    events: [Vec<Event>; 2],
 }

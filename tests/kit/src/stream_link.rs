@@ -41,6 +41,7 @@ pub struct StreamLink {
     end_told: bool,
     read: u64,
     written: Vec<u8>,
+    writes: Vec<(Instant, usize)>,
 }
 
 impl StreamLink {
@@ -66,8 +67,9 @@ impl StreamLink {
 
     /// Takes bytes. Those that lie beyond the end of the carrier are lost.
     pub fn write(&mut self, now: Instant, bytes: &[u8]) {
-        self.written.extend_from_slice(bytes);
         if !bytes.is_empty() {
+            self.written.extend_from_slice(bytes);
+            self.writes.push((now, bytes.len()));
             self.in_flight.push_back((now + self.latency, bytes.to_vec()));
         }
     }
@@ -154,6 +156,12 @@ impl StreamLink {
     #[must_use]
     pub fn written(&self) -> &[u8] {
         &self.written
+    }
+
+    /// When so many bytes were written at once.
+    #[must_use]
+    pub fn writes(&self) -> &[(Instant, usize)] {
+        &self.writes
     }
 }
 

@@ -10,6 +10,9 @@ use crate::{Arrival, Op, Pair, Setup};
 
 const ROLES: [Role; 2] = [Role::Initiator, Role::Responder];
 
+/// After so many rounds with willing applications something is taken to go round in circles.
+const MAX_ROUNDS: usize = 200_000;
+
 /// A [`Pair`] whose applications do what [`Op`]s say, with a [`Model`] beside it. Any difference panics.
 #[derive(Debug)]
 pub struct CheckedPair {
@@ -335,7 +338,7 @@ impl CheckedPair {
                 }
             }
             for round in 0.. {
-                assert!(round < 500_000, "deadlock: {self:?}");
+                assert!(round < MAX_ROUNDS, "there is no end to it: {:?}", self.model);
                 if !ROLES.map(|role| self.wind_down_end(role)).contains(&true) {
                     break;
                 }
