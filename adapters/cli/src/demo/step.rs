@@ -118,12 +118,12 @@ impl fmt::Display for Step {
             }
             Self::Attack { ok, attack, delivered, reason } => {
                 let delivered = match delivered {
-                    0 => "Bob is given nothing, and told",
-                    1 => "Bob is given Alice's message once, and then told",
-                    _ => "Bob is given Alice's message more than once",
+                    0 => "nothing",
+                    1 => "Alice's message once",
+                    _ => "Alice's message more than once",
                 };
-                writeln!(f, "  {} {attack}", mark(*ok))?;
-                write!(f, "    {delivered}: {}", style(reason).yellow())
+                writeln!(f, "  {} {attack}: Bob gets {delivered}, and his session ends", mark(*ok))?;
+                write!(f, "    {}", style(reason).yellow())
             }
             Self::Demo { ok: true, checks, seconds, .. } => {
                 write!(f, "\n{}", style(format!("All {checks} checks passed in {seconds:.1} s.")).green().bold())
