@@ -33,8 +33,8 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// A configuration with the built-in provider. `app_protocol` has 1 to [`MAX_APP_PROTOCOL`] bytes and names, with its version,
-    /// what the applications at both ends speak.
+    /// A configuration with the built-in provider. `app_protocol` has 1 to [`MAX_APP_PROTOCOL`](crate::MAX_APP_PROTOCOL) bytes and
+    /// names, with its version, what the applications at both ends speak.
     #[cfg(feature = "rustcrypto")]
     #[must_use]
     pub fn new(signer: impl Into<Signer>, app_protocol: &str) -> Self {
@@ -51,8 +51,8 @@ impl ClientConfig {
         }
     }
 
-    /// Sets the realm: which of several separate worlds (tenants, stages) behind one responder is meant. Up to [`MAX_REALM`] bytes;
-    /// empty by default.
+    /// Sets the realm: which of several separate worlds (tenants, stages) behind one responder is meant. Up to
+    /// [`MAX_REALM`](crate::MAX_REALM) bytes; empty by default.
     #[must_use]
     pub fn with_realm(mut self, realm: &str) -> Self {
         self.realm = realm.to_string();

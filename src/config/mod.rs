@@ -200,7 +200,8 @@ fn validate_realm(name: &str) -> Result<(), ConfigError> {
 macro_rules! shared_setters {
     () => {
         /// Sets what is shown to the peer beside the identity, once the peer has proved its own (an initiator) or before (a
-        /// responder): a token, a certificate, anything of up to [`MAX_CREDENTIALS`] bytes. Opaque to the protocol; none by default.
+        /// responder): a token, a certificate, anything of up to [`MAX_CREDENTIALS`](crate::MAX_CREDENTIALS) bytes. Opaque to the
+        /// protocol; none by default.
         #[must_use]
         pub fn with_credentials(mut self, credentials: &[u8]) -> Self {
             self.shared.credentials = credentials.to_vec();
