@@ -171,6 +171,7 @@ impl Session {
             bidirectional_streams: params.bidirectional_streams,
             unidirectional_streams: params.unidirectional_streams,
             max_message: params.max_message,
+            compression: params.compression && self.config.shared().compression,
         }
     }
 

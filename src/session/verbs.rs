@@ -56,6 +56,11 @@ impl Session {
             return Err(if matches!(self.phase, Phase::Closed) { RecvError::Closed } else { RecvError::UnknownStream });
         }
         let received = self.streams.recv(stream, buf);
+        if let Some(code) = self.streams.take_fault()
+            && matches!(self.phase, Phase::Open(_))
+        {
+            self.end_for_rule(code); // R-8.9-2, R-8.9-3: it shows only now
+        }
         self.settle_shutdown();
         match received {
             Err(RecvError::Blocked) if !matches!(self.phase, Phase::Open(_)) => Err(RecvError::Closed),

@@ -10,6 +10,7 @@ use super::schedule::{Turn, Urgency};
 use super::table::Stream;
 use super::{Received, Streams};
 use crate::error::{FinishError, RecvError, SendError, StreamError};
+use crate::event::ProtocolCode;
 
 impl Streams {
     /// Opens a stream; `None` while the peer's limit or one's own allows no more. The peer hears of it with the first that is sent.
@@ -42,12 +43,43 @@ impl Streams {
         }
         let stream_room = u64::from(self.limits.stream_send_buffer).saturating_sub(half.buffered());
         let session_room = u64::from(self.limits.send_buffer).saturating_sub(self.buffered);
-        let written = half.write(&mut self.pool, bytes, end, stream_room.min(session_room));
+        let room = stream_room.min(session_room);
+        let packed = if end { self.send_packed(index, bytes, room) } else { None };
+        let half = self.table.get_mut(index).and_then(|stream| stream.send.as_mut()).ok_or(SendError::UnknownStream)?;
+        let written = match packed {
+            Some(offsets) => Some((bytes.len(), offsets)),
+            None => half.write(&mut self.pool, bytes, end, room),
+        };
         let waits_for_session = half.is_waiting() && session_room <= stream_room;
         self.room.set(&mut self.table, index, waits_for_session);
         self.buffered = self.buffered.saturating_add(written.map_or(0, |(_, offsets)| offsets));
         self.settle(index, Turn::Keeps);
         written.map(|(len, _)| len).ok_or(SendError::Blocked)
+    }
+
+    /// Takes a whole message in its packed form, if that is shorter and can go at once: with room for all of it, and credit, which is
+    /// kept for it (R-8.9-5). Returns how many offsets it takes.
+    fn send_packed(&mut self, index: Index, plain: &[u8], room: u64) -> Option<u64> {
+        let half = self.table.get_mut(index)?.send.as_mut()?;
+        if !self.peer.compression || !half.takes_packed(0) {
+            return None;
+        }
+        let packed = self.packing.pack(plain)?;
+        let offsets = (packed.len() as u64).saturating_add(1);
+        // Never more than a quarter: the peer may hold back as much as half of its window before it grants more (R-8.5-5), and
+        // what is ahead of the message on its stream needs credit too.
+        let quarter = self.peer.session_credit / 4;
+        let left = self.sending.available().saturating_sub(self.reserved);
+        if offsets > room
+            || !half.takes_packed(offsets)
+            || offsets > left
+            || self.reserved.saturating_add(offsets) > quarter
+        {
+            return None;
+        }
+        let taken = half.write_packed(&mut self.pool, packed);
+        self.reserved = self.reserved.saturating_add(taken);
+        Some(taken)
     }
 
     /// Ends the sending side after the last message.
@@ -80,6 +112,7 @@ impl Streams {
         let Some(stream) = self.table.get_mut(index) else { return };
         let Some(half) = &mut stream.send else { return };
         let dropped = half.reset(&mut self.pool, code);
+        self.reserved = self.reserved.saturating_sub(half.take_reserved());
         stream.controls.reset = true;
         stream.events.remove(StreamNews::Writable);
         self.room.remove(&mut self.table, index);
@@ -98,15 +131,48 @@ impl Streams {
         if let Read::Piece { piece, .. } = read {
             self.receiving.consume(piece.offsets());
         }
+        if read == Read::Packed {
+            return self.recv_packed(index, out);
+        }
         self.settle(index, Turn::Keeps);
         match read {
             Read::Piece { piece, end_of_stream } => {
                 Ok(Received { len: piece.len, end_of_message: piece.end_of_message, end_of_stream })
             }
-            Read::Blocked => Err(RecvError::Blocked),
+            Read::Blocked | Read::Packed => Err(RecvError::Blocked),
             Read::Reset(code) => Err(RecvError::Reset(code)),
             Read::NotReceiving => Err(RecvError::NotReceiving),
         }
+    }
+
+    /// Reads on in the packed message at the front of a stream.
+    fn recv_packed(&mut self, index: Index, out: &mut [u8]) -> Result<Received, RecvError> {
+        let stream = self.table.get_mut(index).ok_or(RecvError::UnknownStream)?;
+        let half = stream.recv.as_mut().ok_or(RecvError::NotReceiving)?;
+        let plain = match self.packing.read(stream.id, half, &self.pool, self.limits.max_message, out) {
+            Ok(plain) => plain,
+            Err(code) => {
+                self.fault = Some(code);
+                return Err(RecvError::Closed);
+            }
+        };
+        let mut received = Received { len: plain.len, ..Received::default() };
+        match plain.end {
+            None => half.give(plain.len),
+            Some(piece) => {
+                received.end_of_message = true;
+                received.end_of_stream = half.consume(&mut self.pool, piece);
+                self.receiving.consume(piece.offsets());
+            }
+        }
+        self.settle(index, Turn::Keeps);
+        Ok(received)
+    }
+
+    /// The rule that the peer was found to have broken when a message was unpacked for [`recv`](Self::recv), which said `Closed`: the
+    /// session is to be closed with it.
+    pub(crate) fn take_fault(&mut self) -> Option<ProtocolCode> {
+        self.fault.take()
     }
 
     /// Drops what was received and is not read, and asks the peer to send no more.

@@ -2,7 +2,8 @@
 //!
 //! A ring holds the offsets `base..end` of one direction of a stream: bytes of messages, and the ends of messages, each of which
 //! occupies one offset (R-8.3-1) and is told from a byte by a mark, one bit per offset. So memory is proportional to credit
-//! whatever is sent, even if it is nothing but empty messages. Blocks lie on multiples of their size; a ring that holds nothing has
+//! whatever is sent, even if it is nothing but empty messages. The byte in the place of an end is free, and says in which form the
+//! message after it travels. Blocks lie on multiples of their size; a ring that holds nothing has
 //! none. Freed blocks are kept for the next ring up to a bound, so that a steady flow allocates nothing.
 
 #![forbid(unsafe_code)]
@@ -218,6 +219,8 @@ pub(super) struct Ring {
 pub(super) struct Piece {
     pub(super) len: usize,
     pub(super) end_of_message: bool,
+    /// The message after that end is packed, as far as is known.
+    pub(super) then_packed: bool,
 }
 
 impl Piece {
@@ -277,14 +280,28 @@ impl Ring {
         let index = self.writable(pool);
         let place = pool.place(self.end);
         let marks = pool.block_size.saturating_add(place / MARKS_PER_BYTE);
-        if let Some(block) = pool.blocks.get_mut(index.position())
-            && let Some(mark) = block.memory.get_mut(marks)
-        {
-            *mark |= 1 << (place % MARKS_PER_BYTE);
+        if let Some(block) = pool.blocks.get_mut(index.position()) {
+            if let Some(mark) = block.memory.get_mut(marks) {
+                *mark |= 1 << (place % MARKS_PER_BYTE);
+            }
+            if let Some(byte) = block.memory.get_mut(place) {
+                *byte = u8::from(false);
+            }
             block.ends = block.ends.saturating_add(1);
         }
         self.end = self.end.saturating_add(1);
         index
+    }
+
+    /// Notes at the end of a message, which was pushed last, that the next one is packed.
+    pub(super) fn then_packed(&mut self, pool: &mut BlockPool) {
+        debug_assert!(!self.is_empty());
+        let place = pool.place(self.end.wrapping_sub(1));
+        if let Some(block) = self.tail.and_then(|tail| pool.blocks.get_mut(tail.position()))
+            && let Some(byte) = block.memory.get_mut(place)
+        {
+            *byte = u8::from(true);
+        }
     }
 
     /// The block in which the next offset lies.
@@ -334,6 +351,10 @@ impl Ring {
             }
             piece.len = piece.len.saturating_add(len);
             piece.end_of_message = end && len == run;
+            if piece.end_of_message {
+                let place = from.saturating_add(len);
+                piece.then_packed = current.memory.get(place).is_some_and(|byte| *byte == u8::from(true));
+            }
             let taken = len.saturating_add(usize::from(piece.end_of_message));
             if from.saturating_add(taken) == pool.block_size {
                 *block = current.next;

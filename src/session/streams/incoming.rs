@@ -5,6 +5,7 @@
 use super::events::StreamNews;
 use super::id::{Direction, StreamId};
 use super::index::Index;
+use super::recv_half::Rules;
 use super::schedule::Turn;
 use super::wire::Fragment;
 use super::{MAX_OFFSET, Streams};
@@ -20,10 +21,11 @@ enum Side {
 impl Streams {
     /// A fragment with its bytes.
     pub(crate) fn on_fragment(&mut self, fragment: &Fragment, data: &[u8]) -> Result<(), ProtocolCode> {
+        let rules = Rules { max_message: self.limits.max_message, compression: self.peer.compression };
         let Some(index) = self.find(fragment.stream, Side::Receiving)? else { return Ok(()) };
         let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
         let Some(half) = &mut stream.recv else { return Ok(()) };
-        let news = half.check(fragment, data.len(), self.limits.max_message)?;
+        let news = half.check(fragment, data.len(), rules)?;
         self.receiving.check(news.offsets(), ProtocolCode::FlowControl)?; // R-8.5-2
         if news.is_empty() {
             return Ok(());

@@ -17,6 +17,7 @@ mod incoming;
 mod index;
 mod opening;
 mod outgoing;
+mod packing;
 mod queue;
 mod recv_half;
 mod schedule;
@@ -34,6 +35,7 @@ use block_pool::BlockPool;
 use events::StreamNews;
 use index::Index;
 use opening::Opening;
+use packing::Packing;
 use queue::{Kind, Queue};
 use recv_half::RecvHalf;
 use schedule::{Schedule, Turn};
@@ -42,6 +44,7 @@ use table::{Stream, Table};
 
 use super::flow_control::{RecvCredit, SendCredit};
 use crate::config::Limits;
+use crate::event::ProtocolCode;
 use crate::role::Role;
 
 /// The highest offset and the highest limit (specification, section 8.5).
@@ -82,11 +85,14 @@ pub(crate) struct Streams {
     limits: Limits,
     peer: PeerLimits,
     pool: BlockPool,
+    packing: Packing,
     table: Table,
     opening: Opening,
     /// Credit over all streams together.
     sending: SendCredit,
     receiving: RecvCredit,
+    /// What is kept of the session's credit for packed messages that are to be sent.
+    reserved: u64,
     /// Offsets in the rings of sending halves.
     buffered: u64,
     /// Offsets received that the peer does not know to have been received.
@@ -99,6 +105,8 @@ pub(crate) struct Streams {
     asking: Asking,
     /// The peer asked: what waits in `acknowledge` goes out with the next packet, and is reason enough for one.
     asked_by_peer: bool,
+    /// A rule that a message broke, as reading it showed.
+    fault: Option<ProtocolCode>,
 }
 
 /// Asking the peer to acknowledge, because only that makes room for an application that waits.
@@ -118,10 +126,12 @@ impl Streams {
             limits: *limits,
             peer: PeerLimits::default(),
             pool: BlockPool::new(ring_window(limits), ring_total(limits)),
+            packing: Packing::default(),
             table: Table::default(),
             opening: Opening::new(limits),
             sending: SendCredit::default(),
             receiving: RecvCredit::new(limits.session_window.into()),
+            reserved: 0,
             buffered: 0,
             unacknowledged: 0,
             schedule: Schedule::new(),
@@ -131,6 +141,7 @@ impl Streams {
             room: Queue::new(Kind::Room),
             asking: Asking::default(),
             asked_by_peer: false,
+            fault: None,
         }
     }
 
@@ -145,12 +156,16 @@ impl Streams {
     /// The most heap that the streams of a session with these limits take (see [`Limits::max_bytes`]):
     /// - a place in the table for every stream that may be open,
     /// - blocks for `session_window` bytes received and `send_buffer` bytes to send, a message's end counting as a byte; each stream
-    ///   may straddle two blocks more in either direction.
-    pub(crate) const fn max_bytes(limits: &Limits) -> usize {
+    ///   may straddle two blocks more in either direction,
+    /// - with `compression`, room to pack and unpack one message of up to 64 KiB.
+    pub(crate) const fn max_bytes(limits: &Limits, compression: bool) -> usize {
         let both_ways = (limits.own_streams as usize).saturating_add(limits.peer_bidirectional_streams as usize);
         let streams = both_ways.saturating_add(limits.peer_unidirectional_streams as usize);
         let rings = streams.saturating_add(both_ways);
-        BlockPool::max_bytes(ring_window(limits), ring_total(limits), rings).saturating_add(Table::max_bytes(streams))
+        let packing = if compression { Packing::MAX_BYTES } else { 0 };
+        BlockPool::max_bytes(ring_window(limits), ring_total(limits), rings)
+            .saturating_add(Table::max_bytes(streams))
+            .saturating_add(packing)
     }
 
     /// Whether all streams are done.
@@ -163,7 +178,7 @@ impl Streams {
             streams: self.table.len(),
             buffered: self.buffered,
             held: self.receiving.held(),
-            buffer_bytes: self.pool.heap_bytes(),
+            buffer_bytes: self.pool.heap_bytes().saturating_add(self.packing.heap_bytes()),
         }
     }
 
@@ -209,7 +224,13 @@ impl Streams {
         self.table.remove(index);
         if self.table.is_empty() {
             self.pool.trim();
+            self.packing.trim();
         }
+    }
+
+    /// What of the session's credit is left for data that none is kept for.
+    fn unreserved(&self) -> u64 {
+        self.sending.available().saturating_sub(self.reserved)
     }
 
     /// `amount` offsets left the rings of sending halves: applications that wait for the session's buffer can go on.
@@ -244,6 +265,7 @@ impl Streams {
             self.receiving.received(),
             self.receiving.consumed(),
             self.receiving.limit(),
+            self.reserved,
             self.buffered,
             self.unacknowledged,
             self.asking.due.into(),

@@ -48,12 +48,13 @@ impl Streams {
 
     /// Copies the bytes of the next fragment to the front of `out`; returns the fragment and how many bytes it has.
     pub(crate) fn poll_fragment(&mut self, out: &mut [u8]) -> Option<(Fragment, usize)> {
-        let credit = self.sending.available(); // R-8.5-2
+        let credit = self.unreserved(); // R-8.5-2
         let index = self.schedule.next(credit)?;
         let stream = self.table.get_mut(index)?;
         let id = stream.id;
         let sent = stream.send.as_mut()?.send(&self.pool, credit, out)?;
         self.sending.spend(sent.piece.offsets());
+        self.reserved = self.reserved.saturating_sub(sent.paid);
         self.asking.asked_for_room = false;
         self.settle(index, Turn::Over);
         let fragment = Fragment {
@@ -61,13 +62,13 @@ impl Streams {
             offset: sent.offset,
             end_of_message: sent.piece.end_of_message,
             end_of_stream: sent.end_of_stream,
-            compressed: false,
+            compressed: sent.compressed,
         };
         Some((fragment, sent.piece.len))
     }
 
     fn has_fragment(&self) -> bool {
-        self.schedule.next(self.sending.available()).is_some()
+        self.schedule.next(self.unreserved()).is_some()
     }
 
     /// Whether what was received is to be acknowledged without waiting for a packet to share (R-8.5-7).

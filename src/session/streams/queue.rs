@@ -11,6 +11,8 @@ use super::table::Table;
 pub(super) enum Kind {
     /// Has data, or the end of the stream, for a packet.
     Output,
+    /// Has data that the session's credit is kept for.
+    Paid,
     /// Has controls for a packet.
     Control,
     /// Has events for the application.
@@ -33,6 +35,7 @@ pub(super) struct Link {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Links {
     output: Link,
+    paid: Link,
     control: Link,
     event: Link,
     acknowledge: Link,
@@ -44,6 +47,7 @@ impl Links {
     pub(super) const fn contains(&self, kind: Kind) -> bool {
         match kind {
             Kind::Output => self.output.linked,
+            Kind::Paid => self.paid.linked,
             Kind::Control => self.control.linked,
             Kind::Event => self.event.linked,
             Kind::Acknowledge => self.acknowledge.linked,
@@ -54,6 +58,7 @@ impl Links {
     fn get_mut(&mut self, kind: Kind) -> &mut Link {
         match kind {
             Kind::Output => &mut self.output,
+            Kind::Paid => &mut self.paid,
             Kind::Control => &mut self.control,
             Kind::Event => &mut self.event,
             Kind::Acknowledge => &mut self.acknowledge,

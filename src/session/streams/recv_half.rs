@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 use super::block_pool::{BlockPool, Piece, Ring};
+use super::packing::MAX_PLAIN;
 use super::wire::Fragment;
 use crate::event::ProtocolCode;
 use crate::session::flow_control::RecvCredit;
@@ -41,6 +42,16 @@ pub(super) struct News {
     bytes: u64,
     end_of_message: bool,
     pub(super) end_of_stream: bool,
+    /// A packed message begins.
+    packed: bool,
+}
+
+/// What a message may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) max_message: u64,
+    /// Both ends have agreed on compression.
+    pub(super) compression: bool,
 }
 
 impl News {
@@ -56,7 +67,12 @@ impl News {
 /// What reading gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    Piece { piece: Piece, end_of_stream: bool },
+    Piece {
+        piece: Piece,
+        end_of_stream: bool,
+    },
+    /// The next message is here, and packed.
+    Packed,
     Blocked,
     Reset(u64),
     NotReceiving,
@@ -70,6 +86,10 @@ pub(super) struct RecvHalf {
     acknowledged: u64,
     /// Bytes of the message that has begun and not ended; 0 between messages.
     message: u64,
+    /// That message is packed.
+    message_packed: bool,
+    /// The message at the front of the ring is packed, and the application has got this many bytes of it.
+    front_packed: Option<usize>,
 }
 
 impl RecvHalf {
@@ -80,6 +100,8 @@ impl RecvHalf {
             credit: RecvCredit::new(window),
             acknowledged: 0,
             message: 0,
+            message_packed: false,
+            front_packed: None,
         }
     }
 
@@ -89,7 +111,7 @@ impl RecvHalf {
     ///
     /// # Errors
     /// The rule that the fragment breaks.
-    pub(super) fn check(&self, fragment: &Fragment, len: usize, max_message: u64) -> Result<News, ProtocolCode> {
+    pub(super) fn check(&self, fragment: &Fragment, len: usize, rules: Rules) -> Result<News, ProtocolCode> {
         if len == 0 && !fragment.end_of_message && !fragment.end_of_stream {
             return Err(ProtocolCode::MalformedPayload);
         }
@@ -117,11 +139,19 @@ impl RecvHalf {
             bytes,
             end_of_message: fragment.end_of_message && end > received,
             end_of_stream: fragment.end_of_stream,
+            packed: fragment.compressed && fragment.offset == received,
         };
         self.credit.check(news.offsets(), ProtocolCode::FlowControl)?; // R-8.5-1
         let message = self.message.saturating_add(bytes);
-        if message > max_message {
+        if message > rules.max_message {
             return Err(ProtocolCode::MessageTooLarge); // R-8.3-6
+        }
+        if (fragment.compressed && !rules.compression) || (news.packed && (len == 0 || self.message > 0)) {
+            return Err(ProtocolCode::Forbidden); // R-8.9-1
+        }
+        if (news.packed || self.message_packed) && message > MAX_PLAIN as u64 {
+            // What is packed is shorter than what it unpacks to (R-8.9-4).
+            return Err(ProtocolCode::Compression);
         }
         let is_between_messages = news.end_of_message || message == 0;
         if news.end_of_stream && (!is_between_messages || (len > 0 && !fragment.end_of_message)) {
@@ -134,12 +164,20 @@ impl RecvHalf {
     pub(super) fn accept(&mut self, pool: &mut BlockPool, news: News, data: &[u8]) -> u64 {
         self.credit.receive(news.offsets());
         self.message = if news.end_of_message { 0 } else { self.message.saturating_add(news.bytes) };
+        self.message_packed = self.message > 0 && (self.message_packed || news.packed);
         if self.is_stopped() {
             self.credit.consume(news.offsets());
             if news.end_of_stream {
                 self.state = State::Done;
             }
             return news.offsets();
+        }
+        if news.packed {
+            if self.ring.is_empty() {
+                self.front_packed = Some(0);
+            } else {
+                self.ring.then_packed(pool);
+            }
         }
         self.ring.push_bytes(pool, data.get(news.skip..).unwrap_or_default());
         if news.end_of_message {
@@ -180,6 +218,9 @@ impl RecvHalf {
     /// Copies up to the end of a message or of `out`: every offset in order and once (R-8.3-7), a reset once (R-8.4-6).
     pub(super) fn read(&mut self, pool: &mut BlockPool, out: &mut [u8]) -> Read {
         match self.state {
+            State::Receiving | State::Ended if self.front_packed.is_some() => {
+                return if self.front_is_whole() { Read::Packed } else { Read::Blocked };
+            }
             State::Receiving if self.ring.is_empty() => return Read::Blocked,
             State::Receiving | State::Ended => {}
             State::Reset(code) => {
@@ -188,16 +229,48 @@ impl RecvHalf {
             }
             State::Stopped(_) | State::Done => return Read::NotReceiving,
         }
-        let mut block = self.ring.head();
-        let piece = self.ring.copy(pool, &mut block, self.ring.base(), u64::MAX, out);
+        let piece = self.peek(pool, out);
+        let end_of_stream = self.consume(pool, piece);
+        Read::Piece { piece, end_of_stream }
+    }
+
+    /// Takes off the ring what was read; returns whether that was the last of the stream.
+    pub(super) fn consume(&mut self, pool: &mut BlockPool, piece: Piece) -> bool {
         self.ring.advance(pool, piece.offsets());
         self.credit.consume(piece.offsets());
+        self.front_packed = piece.then_packed.then_some(0);
         self.debug_conserved();
         let end_of_stream = self.state == State::Ended && self.ring.is_empty();
         if end_of_stream {
             self.state = State::Done;
         }
-        Read::Piece { piece, end_of_stream }
+        end_of_stream
+    }
+
+    /// Copies up to the end of a message or of `out`, as it came, and leaves it there.
+    pub(super) fn peek(&self, pool: &BlockPool, out: &mut [u8]) -> Piece {
+        let mut block = self.ring.head();
+        self.ring.copy(pool, &mut block, self.ring.base(), u64::MAX, out)
+    }
+
+    /// How many plain bytes the application has got of the packed message at the front.
+    pub(super) fn given(&self) -> usize {
+        self.front_packed.unwrap_or(0)
+    }
+
+    /// The application got `len` plain bytes more of it, not the last.
+    pub(super) fn give(&mut self, len: usize) {
+        self.front_packed = self.front_packed.map(|given| given.saturating_add(len));
+    }
+
+    /// Where the application reads.
+    pub(super) const fn read_offset(&self) -> u64 {
+        self.ring.base()
+    }
+
+    /// Whether the message at the front has come to its end, not just its beginning.
+    const fn front_is_whole(&self) -> bool {
+        self.message < self.ring.len()
     }
 
     /// The application wants no more. Returns how many offsets were dropped, or `None` if there is nothing to stop.
@@ -213,6 +286,7 @@ impl RecvHalf {
     fn drop_held(&mut self, pool: &mut BlockPool) -> u64 {
         let dropped = self.credit.held();
         self.ring.clear(pool);
+        self.front_packed = None;
         self.credit.consume(dropped);
         dropped
     }
@@ -259,6 +333,7 @@ impl RecvHalf {
     /// Whether the application has something to fetch: bytes, an end or a reset.
     pub(super) fn is_readable(&self) -> bool {
         match self.state {
+            State::Receiving if self.front_packed.is_some() => self.front_is_whole(),
             State::Receiving => !self.ring.is_empty(),
             State::Ended | State::Reset(_) => true,
             State::Stopped(_) | State::Done => false,
@@ -287,10 +362,16 @@ impl RecvHalf {
             State::Stopped(code) => (3, code),
             State::Done => (4, 0),
         };
-        sink(&[state]);
-        for number in
-            [code, self.credit.received(), self.credit.consumed(), self.credit.limit(), self.acknowledged, self.message]
-        {
+        sink(&[state, self.message_packed.into(), self.front_packed.is_some().into()]);
+        for number in [
+            code,
+            self.credit.received(),
+            self.credit.consumed(),
+            self.credit.limit(),
+            self.acknowledged,
+            self.message,
+            self.given() as u64,
+        ] {
             sink(&number.to_le_bytes());
         }
         self.ring.digest(pool, sink);

@@ -32,61 +32,72 @@ impl Urgency {
     }
 }
 
+/// Queues by urgency.
+struct ByUrgency {
+    queues: [Queue; URGENCIES],
+    /// Bit n: `queues[n]` is not empty.
+    occupied: u8,
+}
+
+impl ByUrgency {
+    const fn new(kind: Kind) -> Self {
+        Self { queues: [Queue::new(kind); URGENCIES], occupied: 0 }
+    }
+
+    fn front(&self) -> Option<Index> {
+        self.queues.get(self.occupied.trailing_zeros() as usize)?.front()
+    }
+
+    fn set(&mut self, table: &mut Table, index: Index, urgency: Urgency, member: bool) {
+        let Some(queue) = self.queues.get_mut(usize::from(urgency.0)) else { return };
+        queue.set(table, index, member);
+        let bit = 1 << urgency.0;
+        self.occupied = if queue.is_empty() { self.occupied & !bit } else { self.occupied | bit };
+    }
+}
+
 /// The streams that have something to send and credit of their own for it.
 pub(super) struct Schedule {
     /// Have the end of the stream to send and nothing before it. They cost no credit, so they wait for none.
     ends: Queue,
-    data: [Queue; URGENCIES],
-    /// Bit n: `data[n]` is not empty.
-    occupied: u8,
+    data: ByUrgency,
+    /// Those of `data` for which the session's credit is kept: their turn while it has none left for others.
+    paid: ByUrgency,
 }
 
 impl Schedule {
     pub(super) const fn new() -> Self {
-        Self { ends: Queue::new(Kind::Output), data: [Queue::new(Kind::Output); URGENCIES], occupied: 0 }
+        Self { ends: Queue::new(Kind::Output), data: ByUrgency::new(Kind::Output), paid: ByUrgency::new(Kind::Paid) }
     }
 
     /// The stream whose turn it is: the first of the most urgent ones (R-8.8-1).
     pub(super) fn next(&self, session_credit: u64) -> Option<Index> {
-        if let Some(index) = self.ends.front() {
-            return Some(index);
-        }
-        if session_credit == 0 {
-            return None;
-        }
-        self.data.get(self.occupied.trailing_zeros() as usize)?.front()
+        let data = if session_credit > 0 { &self.data } else { &self.paid };
+        self.ends.front().or_else(|| data.front())
     }
 
-    /// Puts a stream where its output and urgency say; behind the others if it comes from elsewhere or `turn` is over.
+    /// Puts a stream where its output and urgency say; behind the others if it comes from elsewhere or its turn is over.
     pub(super) fn place(&mut self, table: &mut Table, index: Index, turn: Turn) {
-        let Some(stream) = table.get(index) else { return };
+        let Some(stream) = table.get_mut(index) else { return };
         let output = stream.send.as_ref().map_or(Output::Nothing, SendHalf::output);
         let wanted = (output, stream.urgency);
-        let now = stream.scheduled;
+        let now = core::mem::replace(&mut stream.scheduled, wanted);
         if now == wanted && turn == Turn::Keeps {
             return;
         }
-        if let Some(queue) = self.queue(now) {
-            queue.remove(table, index);
-        }
-        if let Some(queue) = self.queue(wanted) {
-            queue.push_back(table, index);
-        }
-        for (_, urgency) in [now, wanted] {
-            let bit = 1 << urgency.0;
-            let empty = self.data.get(usize::from(urgency.0)).is_none_or(Queue::is_empty);
-            self.occupied = if empty { self.occupied & !bit } else { self.occupied | bit };
-        }
-        if let Some(stream) = table.get_mut(index) {
-            stream.scheduled = wanted;
-        }
+        self.set(table, index, now, false);
+        self.set(table, index, wanted, true);
     }
 
-    fn queue(&mut self, (output, urgency): (Output, Urgency)) -> Option<&mut Queue> {
+    fn set(&mut self, table: &mut Table, index: Index, (output, urgency): (Output, Urgency), member: bool) {
         match output {
-            Output::Nothing => None,
-            Output::End => Some(&mut self.ends),
-            Output::Data => self.data.get_mut(usize::from(urgency.0)),
+            Output::Nothing => {}
+            Output::End => self.ends.set(table, index, member),
+            Output::Data => self.data.set(table, index, urgency, member),
+            Output::Paid => {
+                self.data.set(table, index, urgency, member);
+                self.paid.set(table, index, urgency, member);
+            }
         }
     }
 
@@ -94,7 +105,7 @@ impl Schedule {
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn for_each(&self, table: &Table, mut f: impl FnMut(Index)) {
         self.ends.for_each(table, &mut f);
-        for queue in &self.data {
+        for queue in self.data.queues.iter().chain(&self.paid.queues) {
             queue.for_each(table, &mut f);
         }
     }

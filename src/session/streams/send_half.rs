@@ -39,6 +39,18 @@ pub(super) enum Output {
     /// The end of the stream and nothing before it: costs no credit.
     End,
     Data,
+    /// Data of a packed message, for which the session's credit is kept.
+    Paid,
+}
+
+/// In which form the message of the next offset travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Plain,
+    /// `begun` once its first fragment, which says so, is sent.
+    Packed {
+        begun: bool,
+    },
 }
 
 /// A fragment's place and bounds, as it goes out.
@@ -47,6 +59,10 @@ pub(super) struct Sent {
     pub(super) offset: u64,
     pub(super) piece: Piece,
     pub(super) end_of_stream: bool,
+    /// It begins a packed message.
+    pub(super) compressed: bool,
+    /// How many of its offsets were kept credit for.
+    pub(super) paid: u64,
 }
 
 pub(super) struct SendHalf {
@@ -55,6 +71,10 @@ pub(super) struct SendHalf {
     credit: SendCredit,
     /// The block of the next offset to send; `None` while everything is sent.
     cursor: Option<Index>,
+    /// The form of the message of the next offset to send.
+    form: Form,
+    /// Offsets of packed messages that are to be sent: the session keeps credit for them.
+    reserved: u64,
     /// Bytes of the message that is open; 0 between messages.
     message: u64,
     /// The peer has been told where the stream ends, by its end or by a reset.
@@ -74,6 +94,8 @@ impl SendHalf {
             ring: Ring::default(),
             credit: SendCredit::new(limit),
             cursor: None,
+            form: Form::Plain,
+            reserved: 0,
             message: 0,
             end_told: false,
             stopped: None,
@@ -126,6 +148,40 @@ impl SendHalf {
         Some((len, self.ring.end().saturating_sub(before)))
     }
 
+    /// Whether a packed message could go after what is written: between messages, and within the stream's credit.
+    pub(super) const fn takes_packed(&self, offsets: u64) -> bool {
+        self.message == 0 && self.credit.limit().saturating_sub(self.ring.end()) >= offsets
+    }
+
+    /// Takes a packed message and its end, for which [`takes_packed`](Self::takes_packed) and there is room. Returns how many offsets
+    /// that is; the session has to keep as much credit.
+    pub(super) fn write_packed(&mut self, pool: &mut BlockPool, packed: &[u8]) -> u64 {
+        if self.unsent() == 0 {
+            self.form = Form::Packed { begun: false };
+        } else {
+            self.ring.then_packed(pool);
+        }
+        let before = self.ring.end();
+        let landed = self.ring.push_bytes(pool, packed);
+        self.ring.push_end(pool);
+        self.cursor = self.cursor.or(landed);
+        let offsets = self.ring.end().saturating_sub(before);
+        self.reserved = self.reserved.saturating_add(offsets);
+        self.waiting = false;
+        offsets
+    }
+
+    /// The credit that is kept for packed messages.
+    #[cfg(test)]
+    pub(super) const fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
+    /// The credit that is kept for packed messages, when they are not going to be sent.
+    pub(super) fn take_reserved(&mut self) -> u64 {
+        core::mem::take(&mut self.reserved)
+    }
+
     /// Nothing follows what was written. Only between messages.
     pub(super) fn finish(&mut self) {
         self.state = State::Finished { sent: false };
@@ -142,6 +198,7 @@ impl SendHalf {
         let dropped = self.ring.len();
         self.ring.clear(pool);
         self.cursor = None;
+        self.form = Form::Plain;
         self.state = State::Reset(code);
         self.waiting = false;
         dropped
@@ -152,34 +209,42 @@ impl SendHalf {
     /// Nothing after the end of the stream or a reset (R-8.4-3).
     pub(super) fn output(&self) -> Output {
         match self.state {
-            State::Open | State::Finished { .. } if self.unsent() > 0 => {
-                if self.credit.available() > 0 {
-                    Output::Data
-                } else {
-                    Output::Nothing
-                }
-            }
+            State::Open | State::Finished { .. } if self.unsent() > 0 => match self.form {
+                _ if self.credit.available() == 0 => Output::Nothing,
+                Form::Plain => Output::Data,
+                Form::Packed { .. } => Output::Paid,
+            },
             State::Finished { sent: false } => Output::End,
             _ => Output::Nothing,
         }
     }
 
-    /// Copies the next fragment's bytes into `out`, within the stream's credit (R-8.5-1) and up to `session_credit` offsets. `None` if `out` cannot take even one.
+    /// Copies the next fragment's bytes into `out`, within the stream's credit (R-8.5-1) and using up to `session_credit` offsets
+    /// besides those that credit is kept for. `None` if `out` cannot take even one.
     pub(super) fn send(&mut self, pool: &BlockPool, session_credit: u64, out: &mut [u8]) -> Option<Sent> {
         let offset = self.credit.spent();
-        let max = self.credit.available().min(session_credit);
+        let is_packed = self.form != Form::Plain;
+        let max = if is_packed { self.credit.available() } else { self.credit.available().min(session_credit) };
         let piece = self.ring.copy(pool, &mut self.cursor, offset, max, out);
         self.credit.spend(piece.offsets());
         if self.unsent() == 0 {
             // The block can go with the next acknowledgement.
             self.cursor = None;
         }
+        let compressed = self.form == Form::Packed { begun: false } && piece.len > 0;
+        let paid = if is_packed { piece.offsets() } else { 0 };
+        self.reserved = self.reserved.saturating_sub(paid);
+        if piece.end_of_message {
+            self.form = if piece.then_packed { Form::Packed { begun: false } } else { Form::Plain };
+        } else if compressed {
+            self.form = Form::Packed { begun: true };
+        }
         let end_of_stream = self.state == State::Finished { sent: false } && self.unsent() == 0;
         if end_of_stream {
             self.state = State::Finished { sent: true };
             self.end_told = true;
         }
-        (piece.offsets() > 0 || end_of_stream).then_some(Sent { offset, piece, end_of_stream })
+        (piece.offsets() > 0 || end_of_stream).then_some(Sent { offset, piece, end_of_stream, compressed, paid })
     }
 
     /// The code and the final offset, behind the last that was sent (R-8.4-4), of a reset that goes out now.
@@ -270,6 +335,7 @@ impl SendHalf {
             State::Done => (3, 0),
         };
         sink(&[state, self.end_told.into(), self.waiting.into(), self.asked.into(), self.stopped.is_some().into()]);
+        sink(&[(self.form != Form::Plain).into(), (self.form == Form::Packed { begun: true }).into()]);
         for number in [
             code,
             self.ring.base(),
@@ -277,6 +343,7 @@ impl SendHalf {
             self.credit.spent(),
             self.credit.limit(),
             self.message,
+            self.reserved,
             self.stopped.unwrap_or(0),
         ] {
             sink(&number.to_le_bytes());

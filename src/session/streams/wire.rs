@@ -48,7 +48,7 @@ pub(crate) enum Control {
     },
 }
 
-/// What the peer grants from the start: its parameters.
+/// What the peer grants from the start, and what both have agreed on: from the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PeerLimits {
     pub(crate) session_credit: u64,
@@ -56,6 +56,8 @@ pub(crate) struct PeerLimits {
     pub(crate) bidirectional_streams: u64,
     pub(crate) unidirectional_streams: u64,
     pub(crate) max_message: u64,
+    /// Both ends take compressed messages.
+    pub(crate) compression: bool,
 }
 
 impl From<crate::wire::payload::Fragment> for Fragment {

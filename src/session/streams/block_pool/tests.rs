@@ -56,14 +56,14 @@ fn a_piece_stops_at_the_room_and_takes_an_end_without_any() {
     ring.push_end(&mut pool);
     let mut block = ring.head();
     let piece = ring.copy(&pool, &mut block, 0, u64::MAX, &mut [0; 1]);
-    assert_eq!(piece, Piece { len: 1, end_of_message: false });
+    assert_eq!(piece, Piece { len: 1, end_of_message: false, then_packed: false });
     assert_eq!(ring.copy(&pool, &mut block, 1, u64::MAX, &mut []), Piece::default());
     assert_eq!(
         ring.copy(&pool, &mut block, 1, 1, &mut [0; 9]),
-        Piece { len: 1, end_of_message: false },
+        Piece { len: 1, end_of_message: false, then_packed: false },
         "max counts ends"
     );
-    assert_eq!(ring.copy(&pool, &mut block, 2, 1, &mut []), Piece { len: 0, end_of_message: true });
+    assert_eq!(ring.copy(&pool, &mut block, 2, 1, &mut []), Piece { len: 0, end_of_message: true, then_packed: false });
 }
 
 #[test]

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use super::*;
 
-const MAX_MESSAGE: u64 = 8;
+const RULES: Rules = Rules { max_message: 8, compression: false };
 
 fn pool() -> BlockPool {
     BlockPool::new(4_096, 4_096)
@@ -19,7 +19,7 @@ fn take(
     data: &[u8],
     (end_of_message, end_of_stream): (bool, bool),
 ) -> Result<u64, ProtocolCode> {
-    let news = half.check(&fragment(offset, end_of_message, end_of_stream), data.len(), MAX_MESSAGE)?;
+    let news = half.check(&fragment(offset, end_of_message, end_of_stream), data.len(), RULES)?;
     if !news.is_empty() {
         half.accept(pool, news, data);
     }

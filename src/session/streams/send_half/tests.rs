@@ -122,14 +122,26 @@ fn credit_bounds_what_is_sent_to_the_offset() {
     let mut half = SendHalf::new(4);
     half.write(&mut pool, b"data", true, 50).unwrap();
     let sent = half.send(&pool, 3, &mut [0; 10]).unwrap();
-    assert_eq!((sent.offset, sent.piece), (0, Piece { len: 3, end_of_message: false }), "the session's credit");
+    assert_eq!(
+        (sent.offset, sent.piece),
+        (0, Piece { len: 3, end_of_message: false, then_packed: false }),
+        "the session's credit"
+    );
     let sent = half.send(&pool, 9, &mut [0; 10]).unwrap();
-    assert_eq!((sent.offset, sent.piece), (3, Piece { len: 1, end_of_message: false }), "the stream's credit");
+    assert_eq!(
+        (sent.offset, sent.piece),
+        (3, Piece { len: 1, end_of_message: false, then_packed: false }),
+        "the stream's credit"
+    );
     assert_eq!(half.output(), Output::Nothing);
     half.acknowledge(&mut pool, 0, 5, false).unwrap();
     assert_eq!(half.output(), Output::Data);
     let sent = half.send(&pool, 9, &mut []).unwrap();
-    assert_eq!((sent.offset, sent.piece), (4, Piece { len: 0, end_of_message: true }), "an end needs no room");
+    assert_eq!(
+        (sent.offset, sent.piece),
+        (4, Piece { len: 0, end_of_message: true, then_packed: false }),
+        "an end needs no room"
+    );
 }
 
 #[test]

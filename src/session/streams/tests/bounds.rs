@@ -58,7 +58,7 @@ fn the_worst_case_stays_below_max_bytes() {
         let pair = worst_case(&limits);
         for end in [&pair.a, &pair.b] {
             let used = end.pool.heap_bytes() + end.table.heap_bytes();
-            let bound = Streams::max_bytes(&limits);
+            let bound = Streams::max_bytes(&limits, false);
             assert!(used <= bound, "{used} of {bound}");
             assert!(used >= bound / 2, "the bound means something: {used} of {bound}");
         }

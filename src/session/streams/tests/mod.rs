@@ -4,13 +4,14 @@ mod behaviour;
 mod bounds;
 mod hostile;
 mod model;
+#[cfg(feature = "compression")]
+mod packed;
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::wire::{Control, Fragment};
 use super::*;
-use crate::event::ProtocolCode;
 
 /// Small limits, so that every border is near.
 pub(super) fn limits(window: u32, buffer: u32) -> Limits {
@@ -33,6 +34,7 @@ pub(super) fn granted_by(limits: &Limits) -> PeerLimits {
         bidirectional_streams: limits.peer_bidirectional_streams.into(),
         unidirectional_streams: limits.peer_unidirectional_streams.into(),
         max_message: limits.max_message,
+        compression: false,
     }
 }
 
@@ -63,6 +65,12 @@ impl Pair {
 
     pub(super) fn equal(limits: &Limits) -> Self {
         Self::new(limits, limits)
+    }
+
+    /// Both ends take compressed messages.
+    pub(super) fn agree_on_compression(&mut self, limits_a: &Limits, limits_b: &Limits) {
+        self.a.set_peer(&PeerLimits { compression: true, ..granted_by(limits_b) });
+        self.b.set_peer(&PeerLimits { compression: true, ..granted_by(limits_a) });
     }
 
     /// One packet from `a` to `b`; `false` if there is none.
