@@ -4,6 +4,10 @@
 use core::time::Duration;
 
 use crate::error::ConfigError;
+use crate::session::Streams;
+
+/// What a session takes besides its streams: see [`Limits::max_bytes`].
+const FIXED_BYTES: usize = 16 << 10;
 
 /// The smallest packet size that may be agreed on: room for every handshake packet and then some.
 pub const MIN_MAX_PACKET: u16 = 2_048 + 40;
@@ -25,7 +29,7 @@ pub struct Limits {
     pub stream_window: u32,
     /// Bytes taken from the application over all streams and not yet known to have reached the peer's session.
     pub send_buffer: u32,
-    /// The same for one stream.
+    /// The same for one stream. At least 2: the last byte of a message is taken together with its end.
     pub stream_send_buffer: u32,
     /// Bidirectional streams that the peer may have open at a time.
     pub peer_bidirectional_streams: u16,
@@ -73,12 +77,29 @@ impl Limits {
 }
 
 impl Limits {
+    /// The most heap that a session takes with these limits, its configuration and what the crypto provider keeps for its keys aside:
+    /// - the fixed part (the handshake's packets, what the peer said of itself, the texts of a close): 16 KiB;
+    /// - each stream that may be open: some 400 bytes;
+    /// - what is received and not read, or sent and not acknowledged: `session_window` + `send_buffer` bytes in blocks of 256 to 2,048
+    ///   bytes (an eighth of the larger stream buffer), and two blocks more for each direction of a stream, of which it may use
+    ///   one byte;
+    /// - an eighth of that, to tell bytes from the ends of messages; a message's end counts as a byte in all limits.
+    ///
+    /// A session that has agreed on compression takes up to [`COMPRESSION_BYTES`](Self::COMPRESSION_BYTES) more.
+    #[must_use]
+    pub const fn max_bytes(&self) -> usize {
+        FIXED_BYTES.saturating_add(Streams::max_bytes(self))
+    }
+
+    /// The most heap that a session takes beyond [`max_bytes`](Self::max_bytes) to pack and unpack messages.
+    pub const COMPRESSION_BYTES: usize = Streams::COMPRESSION_BYTES;
+
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let checks = [
             ((MIN_MAX_PACKET..=MAX_MAX_PACKET).contains(&self.max_packet), "max_packet"),
             (self.stream_window >= 1, "stream_window"),
             (self.session_window >= self.stream_window, "session_window"),
-            (self.stream_send_buffer >= 1, "stream_send_buffer"),
+            (self.stream_send_buffer >= 2, "stream_send_buffer"),
             (self.send_buffer >= self.stream_send_buffer, "send_buffer"),
             (self.max_message >= 1, "max_message"),
         ];

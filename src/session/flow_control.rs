@@ -66,6 +66,7 @@ impl RecvCredit {
         self.received
     }
 
+    #[cfg(any(test, feature = "testing"))]
     pub(super) const fn consumed(self) -> u64 {
         self.consumed
     }

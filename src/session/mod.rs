@@ -27,6 +27,7 @@ use core::fmt;
 pub use handshake::HandshakeInfo;
 pub use receive::StreamInput;
 pub use stats::Stats;
+pub(crate) use streams::Streams;
 pub use streams::{Direction, Received, StreamId};
 pub use transmit::{MIN_TRANSMIT, Transmit};
 pub use verbs::Ending;
@@ -42,7 +43,6 @@ use crate::time::Instant;
 use lifecycle::{OutgoingClose, Shutdown};
 use news::News;
 use outbox::Outbox;
-use streams::Streams;
 use timers::{Timer, Timers};
 
 /// One end of a session with one peer: a state machine without IO, clock or threads.

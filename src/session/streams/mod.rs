@@ -28,8 +28,6 @@ mod wire;
 pub(crate) use events::StreamEvent;
 pub use id::{Direction, StreamId};
 pub(crate) use wire::PeerLimits;
-#[cfg(test)]
-pub(crate) use wire::{Control, Fragment};
 
 use block_pool::BlockPool;
 use events::StreamNews;
@@ -156,17 +154,17 @@ impl Streams {
     /// The most heap that the streams of a session with these limits take (see [`Limits::max_bytes`]):
     /// - a place in the table for every stream that may be open,
     /// - blocks for `session_window` bytes received and `send_buffer` bytes to send, a message's end counting as a byte; each stream
-    ///   may straddle two blocks more in either direction,
-    /// - with `compression`, room to pack and unpack one message of up to 64 KiB.
-    pub(crate) const fn max_bytes(limits: &Limits, compression: bool) -> usize {
+    ///   may straddle two blocks more in either direction.
+    pub(crate) const fn max_bytes(limits: &Limits) -> usize {
         let both_ways = (limits.own_streams as usize).saturating_add(limits.peer_bidirectional_streams as usize);
         let streams = both_ways.saturating_add(limits.peer_unidirectional_streams as usize);
         let rings = streams.saturating_add(both_ways);
-        let packing = if compression { Packing::MAX_BYTES } else { 0 };
-        BlockPool::max_bytes(ring_window(limits), ring_total(limits), rings)
-            .saturating_add(Table::max_bytes(streams))
-            .saturating_add(packing)
+        BlockPool::max_bytes(ring_window(limits), ring_total(limits), rings).saturating_add(Table::max_bytes(streams))
     }
+
+    /// Room to pack and unpack one message of up to 64 KiB, and for what the packer uses while it does: with compression, on top of
+    /// [`max_bytes`](Self::max_bytes).
+    pub(crate) const COMPRESSION_BYTES: usize = Packing::MAX_BYTES;
 
     /// Whether all streams are done.
     pub(crate) fn is_empty(&self) -> bool {

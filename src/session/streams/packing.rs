@@ -19,6 +19,9 @@ use crate::event::ProtocolCode;
 /// The longest message that may travel compressed, in plain bytes (R-8.9-3).
 pub(super) const MAX_PLAIN: usize = 65_536;
 
+/// What the packer takes while it packs: its table of 4-byte sequences.
+const PACKER: usize = 32 << 10;
+
 /// Shorter messages are not worth an attempt.
 const MIN_PLAIN: usize = 64;
 
@@ -32,12 +35,13 @@ pub(super) struct Packing {
     unpacked: Option<Unpacked>,
 }
 
-/// Which message is unpacked: that of a stream at an offset, and the piece that it is there.
+/// Which message is unpacked: that of a stream at an offset, the piece that it is there, and how long it has become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unpacked {
     stream: StreamId,
     offset: u64,
     piece: Piece,
+    plain_len: usize,
 }
 
 /// What reading a packed message gave.
@@ -50,8 +54,8 @@ pub(super) struct Plain {
 }
 
 impl Packing {
-    /// The most memory that both directions need.
-    pub(super) const MAX_BYTES: usize = packed_bound(MAX_PLAIN).saturating_add(MAX_PLAIN);
+    /// The most memory that both directions need, the packer's own included.
+    pub(super) const MAX_BYTES: usize = packed_bound(MAX_PLAIN).saturating_add(MAX_PLAIN).saturating_add(PACKER);
 
     pub(super) fn heap_bytes(&self) -> usize {
         self.packed.capacity().saturating_add(self.plain.capacity())
@@ -67,10 +71,7 @@ impl Packing {
         if plain.len() < MIN_PLAIN || plain.len() > MAX_PLAIN {
             return None;
         }
-        let bound = packed_bound(plain.len());
-        if self.packed.len() < bound {
-            self.packed.resize(bound, 0);
-        }
+        make_room(&mut self.packed, packed_bound(plain.len()));
         let len = pack(plain, &mut self.packed)?;
         self.packed.get(..len)
     }
@@ -89,22 +90,23 @@ impl Packing {
     ) -> Result<Plain, ProtocolCode> {
         let offset = half.read_offset();
         let kept = self.unpacked.filter(|unpacked| (unpacked.stream, unpacked.offset) == (stream, offset));
-        let piece = match kept {
-            Some(unpacked) => unpacked.piece,
+        let Unpacked { piece, plain_len, .. } = match kept {
+            Some(unpacked) => unpacked,
             None => {
                 self.unpacked = None;
-                self.packed.resize(MAX_PLAIN.max(self.packed.len()), 0);
+                let most = usize::try_from(half.held()).unwrap_or(MAX_PLAIN).min(MAX_PLAIN);
+                make_room(&mut self.packed, most);
                 let piece = half.peek(pool, &mut self.packed);
                 let packed = self.packed.get(..piece.len).unwrap_or_default();
-                let len = unpack(packed, max_message, half.given(), out, &mut self.plain)?;
-                if let Some(len) = len {
-                    return Ok(Plain { len, end: Some(piece) });
+                let reader = if half.given() == 0 { &mut *out } else { &mut [] };
+                let (plain_len, is_with_reader) = unpack(packed, max_message, reader, &mut self.plain)?;
+                if is_with_reader {
+                    return Ok(Plain { len: plain_len, end: Some(piece) });
                 }
-                self.unpacked = Some(Unpacked { stream, offset, piece });
-                piece
+                *self.unpacked.insert(Unpacked { stream, offset, piece, plain_len })
             }
         };
-        let rest = self.plain.get(half.given()..).unwrap_or_default();
+        let rest = self.plain.get(half.given()..plain_len).unwrap_or_default();
         let len = rest.len().min(out.len());
         if let (Some(from), Some(to)) = (rest.get(..len), out.get_mut(..len)) {
             to.copy_from_slice(from);
@@ -114,6 +116,15 @@ impl Packing {
             self.unpacked = None;
         }
         Ok(Plain { len, end: is_all.then_some(piece) })
+    }
+}
+
+/// Makes a buffer at least so long. A new one takes the place of the old: nothing in it is of use any more, so that the two are never
+/// there together.
+fn make_room(buffer: &mut Vec<u8>, len: usize) {
+    if buffer.len() < len {
+        *buffer = Vec::new();
+        *buffer = alloc::vec![0; len];
     }
 }
 
@@ -127,30 +138,28 @@ fn pack(plain: &[u8], out: &mut [u8]) -> Option<usize> {
     compression::compress(plain, out)
 }
 
-/// Unpacks a message: straight into `out` if it has room for all of it and nothing was given before, which returns the length;
-/// otherwise into `plain`.
+/// Unpacks a message: straight to the reader if it has room for all of it, otherwise into `plain`. Returns its length, and whether
+/// the reader has it.
 #[cfg(feature = "compression")]
 fn unpack(
     packed: &[u8],
     max_message: u64,
-    given: usize,
-    out: &mut [u8],
+    reader: &mut [u8],
     plain: &mut Vec<u8>,
-) -> Result<Option<usize>, ProtocolCode> {
+) -> Result<(usize, bool), ProtocolCode> {
     let rule = |error| match error {
-        CompressedError::Malformed => ProtocolCode::Compression,
+        CompressedError::Malformed => ProtocolCode::Compression, // R-8.9-2
         CompressedError::TooLarge => ProtocolCode::MessageTooLarge,
     };
-    let message = Compressed::parse(packed, max_message).map_err(rule)?;
+    let message = Compressed::parse(packed, max_message).map_err(rule)?; // R-8.9-3
     let len = message.plain_len();
-    if given == 0 && len <= out.len() {
-        message.decompress(out).map_err(rule)?;
-        return Ok(Some(len));
+    if len > 0 && len <= reader.len() {
+        message.decompress(reader).map_err(rule)?;
+        return Ok((len, true));
     }
-    plain.clear();
-    plain.resize(len, 0);
+    make_room(plain, len);
     message.decompress(plain).map_err(rule)?;
-    Ok(None)
+    Ok((len, false))
 }
 
 /// Without the feature nothing is agreed on, nothing packed, and nothing packed accepted.
@@ -165,6 +174,6 @@ const fn pack(_: &[u8], _: &mut [u8]) -> Option<usize> {
 }
 
 #[cfg(not(feature = "compression"))]
-const fn unpack(_: &[u8], _: u64, _: usize, _: &mut [u8], _: &mut Vec<u8>) -> Result<Option<usize>, ProtocolCode> {
+const fn unpack(_: &[u8], _: u64, _: &mut [u8], _: &mut Vec<u8>) -> Result<(usize, bool), ProtocolCode> {
     Err(ProtocolCode::Compression)
 }

@@ -344,7 +344,6 @@ impl RecvHalf {
         self.state == State::Done
     }
 
-    #[cfg(test)]
     pub(super) const fn held(&self) -> u64 {
         self.ring.len()
     }

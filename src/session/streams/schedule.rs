@@ -27,6 +27,7 @@ impl Urgency {
         Self(if urgency < LAST { urgency } else { LAST })
     }
 
+    #[cfg(any(test, feature = "testing"))]
     pub(super) const fn get(self) -> u8 {
         self.0
     }

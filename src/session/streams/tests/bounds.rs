@@ -49,16 +49,18 @@ fn fragments(from: &mut Streams) -> Vec<Item> {
 
 #[test]
 fn the_worst_case_stays_below_max_bytes() {
-    let mut large = Limits::default();
-    large.session_window = 1 << 16;
-    large.stream_window = 1 << 14;
-    large.send_buffer = 1 << 16;
-    large.stream_send_buffer = 1 << 14;
+    let large = Limits {
+        session_window: 1 << 16,
+        stream_window: 1 << 14,
+        send_buffer: 1 << 16,
+        stream_send_buffer: 1 << 14,
+        ..Limits::default()
+    };
     for limits in [Limits::small(), limits(4_096, 4_096), large] {
         let pair = worst_case(&limits);
         for end in [&pair.a, &pair.b] {
             let used = end.pool.heap_bytes() + end.table.heap_bytes();
-            let bound = Streams::max_bytes(&limits, false);
+            let bound = Streams::max_bytes(&limits);
             assert!(used <= bound, "{used} of {bound}");
             assert!(used >= bound / 2, "the bound means something: {used} of {bound}");
         }

@@ -11,7 +11,7 @@ const WINDOW: u32 = 64;
 fn victim() -> (Streams, Limits) {
     let limits = limits(WINDOW, WINDOW);
     let mut pair = Pair::equal(&limits);
-    for direction in [Direction::Bidirectional, Direction::Unidirectional] {
+    for direction in [Bidirectional, Unidirectional] {
         let id = pair.a.open(direction).unwrap();
         pair.a.send(id, b"hello", false).unwrap();
         let id = pair.b.open(direction).unwrap();
@@ -314,7 +314,7 @@ proptest! {
                 Input::Send(number, len) => drop(streams.send(id(number), &vec![0; len], true)),
                 Input::Finish(number) => drop(streams.finish(id(number))),
             }
-            super::model::check_invariants(&streams);
+            model::check_invariants(&streams);
         }
     }
 }

@@ -337,7 +337,7 @@ pub(super) fn check_invariants(streams: &Streams) {
     }
     assert!(streams.pool.in_use() <= blocks);
     let bytes = streams.pool.heap_bytes() + streams.table.heap_bytes();
-    assert!(bytes <= Streams::max_bytes(&streams.limits, false), "{bytes}");
+    assert!(bytes <= Streams::max_bytes(&streams.limits), "{bytes}");
 }
 
 proptest! {

@@ -10,9 +10,7 @@ fn packing_pair(limits: &Limits) -> Pair {
 }
 
 fn roomy() -> Limits {
-    let mut limits = Limits::default();
-    limits.max_message = 1 << 20;
-    limits
+    Limits { max_message: 1 << 20, ..Limits::default() }
 }
 
 /// A message that gets a lot shorter.
