@@ -33,12 +33,13 @@ struct Direction {
 
 impl Direction {
     fn new(start: DirectionStart, algorithm: AeadAlgorithm) -> Self {
-        Self { keys: start.keys, next: start.first_number, left: packets_per_key(algorithm) }
+        let numbers = start.first_number.map_or(0, PacketNumber::remaining);
+        Self { keys: start.keys, next: start.first_number, left: packets_per_key(algorithm).min(numbers) }
     }
 
     fn step(&mut self) {
         self.next = self.next.and_then(PacketNumber::next);
-        self.left = if self.next.is_some() { self.left.saturating_sub(1) } else { 0 };
+        self.left = self.left.saturating_sub(1);
     }
 
     #[cfg(feature = "testing")]
@@ -82,7 +83,7 @@ impl DataKeys {
 
     /// How many packets these keys may still seal. The last one is for a close (R-5.3-5).
     pub(crate) fn packets_left(&self) -> u64 {
-        if self.send.next.is_some() { self.send.left } else { 0 }
+        self.send.left
     }
 
     /// Writes the header of a Data packet in front of its plaintext and seals it in place. `packet` is room for the header, the

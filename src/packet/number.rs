@@ -21,6 +21,11 @@ impl PacketNumber {
         Self::new(self.0.saturating_add(1))
     }
 
+    /// How many numbers there are from this one on.
+    pub(crate) const fn remaining(self) -> u64 {
+        Self::END.saturating_sub(self.0)
+    }
+
     /// The number itself.
     pub(crate) const fn get(self) -> u64 {
         self.0
@@ -37,6 +42,7 @@ mod tests {
         let last = PacketNumber::new((1 << 62) - 1).unwrap();
         assert_eq!(PacketNumber::new((1 << 62) - 2).unwrap().next(), Some(last));
         assert_eq!(last.next(), None);
+        assert_eq!((PacketNumber::FIRST.remaining(), last.remaining()), (1 << 62, 1));
         for beyond in [1 << 62, (1 << 62) + 1, u64::MAX] {
             assert_eq!(PacketNumber::new(beyond), None);
         }
