@@ -10,7 +10,7 @@ use aitcp::{
     ServerConfig, Session, Verdict,
 };
 
-use crate::driver::{Driver, FOREVER, GLANCE, Sending};
+use crate::driver::Driver;
 use crate::error::{closed, is_orderly, misuse};
 use crate::stream::Stream;
 
@@ -86,27 +86,21 @@ impl Connection {
 
     fn establish(driver: Driver, owner: &mut dyn Owner) -> io::Result<Self> {
         loop {
-            let event = driver.wait(FOREVER, |state| {
-                // An initiator waits to be admitted, so that a refusal comes out here and not at its first stream.
-                let early = state.session.role() == Role::Initiator;
-                Ok(state.handshake.take().filter(|event| !(early && *event == Event::Established)))
-            })?;
+            let event = driver.wait(|state| Ok(state.handshake.take()))?;
             let mut state = driver.lock();
-            let info = state.session.handshake().cloned();
-            match (event, info) {
+            match (event, state.session.handshake().cloned()) {
                 (Event::SignatureWanted, _) => {
                     let signature = owner.sign(state.session.to_sign().unwrap_or_default())?;
                     state.session.provide_signature(driver.now(), &signature).map_err(misuse)?;
                 }
-                (Event::PeerIdentified(_), Some(info)) => {
-                    let verdict = owner.verdict(&info);
-                    state.session.decide(driver.now(), verdict);
-                }
+                (Event::PeerIdentified(_), Some(peer)) => state.session.decide(driver.now(), owner.verdict(&peer)),
+                // An initiator waits to be admitted, so that a refusal comes out here and not at its first stream.
+                (Event::Established, _) if state.session.role() == Role::Initiator => {}
                 (_, Some(info)) => {
                     drop(state);
                     return Ok(Self { driver: Arc::new(driver), handshake: Arc::new(info) });
                 }
-                (_, None) => {}
+                _ => {}
             }
         }
     }
@@ -133,13 +127,9 @@ impl Connection {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] with the [`OpenError`] if one of the ends is shutting down.
     pub fn open(&self, direction: Direction) -> io::Result<Stream> {
-        let id = self.driver.wait(GLANCE, |state| match state.session.open(direction) {
-            Err(OpenError::ShuttingDown) => Err(misuse(OpenError::ShuttingDown)),
-            Err(_) => Ok(None),
-            Ok(id) => {
-                state.sending.insert(id, Sending::Open);
-                Ok(Some(id))
-            }
+        let id = self.driver.wait(|state| match state.session.open(direction) {
+            Err(error @ OpenError::ShuttingDown) => Err(misuse(error)),
+            outcome => Ok(outcome.ok()),
         })?;
         Ok(Stream::new(&self.driver, id))
     }
@@ -149,10 +139,9 @@ impl Connection {
     /// # Errors
     /// When the session has ended in another way.
     pub fn accept_stream(&self) -> io::Result<Option<Stream>> {
-        let id = self.driver.wait(FOREVER, |state| {
-            let end = state.no_new_streams || state.session.close_reason().is_some_and(is_orderly);
-            let stream = state.incoming.pop_front();
-            Ok(if end || stream.is_some() { Some(stream) } else { None })
+        let id = self.driver.wait(|state| {
+            let no_more = state.no_new_streams || state.session.close_reason().is_some_and(is_orderly);
+            Ok(state.incoming.pop_front().map(Some).or(no_more.then_some(None)))
         })?;
         Ok(id.map(|id| Stream::new(&self.driver, id)))
     }
@@ -163,13 +152,12 @@ impl Connection {
     /// # Errors
     /// When the session ended in another way: not everything may have arrived.
     pub fn shutdown(&self) -> io::Result<()> {
-        let reason = self.driver.wait(GLANCE, |state| {
+        let reason = self.driver.wait(|state| {
             state.no_new_streams = true;
             state.session.shutdown(self.driver.now());
-            while let Some(stream) = state.incoming.pop_front() {
+            for stream in state.incoming.drain(..) {
                 // Either half may be done already, or not exist.
-                let _ = state.session.stop(stream, 0);
-                let _ = state.session.reset(stream, 0);
+                let _ = (state.session.stop(stream, 0), state.session.reset(stream, 0));
                 state.sending.remove(&stream);
             }
             Ok(state.session.close_reason())
@@ -184,7 +172,7 @@ impl Connection {
     /// # Errors
     /// [`ErrorKind::TimedOut`].
     pub fn wait_closed(&self) -> io::Result<CloseReason> {
-        self.driver.wait(FOREVER, |state| Ok(state.session.close_reason()))
+        self.driver.wait(|state| Ok(state.session.close_reason()))
     }
 
     /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text`, and what it has not received is lost. Takes a

@@ -8,22 +8,23 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aitcp::{CloseReason, Event, Instant, Session, StreamError, StreamId};
+use aitcp::{Event, Instant, Session, StreamError, StreamId};
 
 use crate::error::{closed, misuse};
 
-/// No limit to a wait. Threads look up once an hour even so: not every system's sockets take longer timeouts.
-pub(crate) const FOREVER: Duration = Duration::from_secs(3600);
-/// How soon a thread that reads notices what another one has done, where it may wait for just that.
-pub(crate) const GLANCE: Duration = Duration::from_millis(50);
+/// How often a thread that reads looks up: what it waits for may have been done by another thread, and not by the peer.
+const LOOK_UP: Duration = Duration::from_secs(1);
 /// How long a write that is stuck keeps its thread from reading: if both ends only wrote, both would be stuck for ever.
 const WRITE_SLICE: Duration = Duration::from_millis(10);
 /// How long the peer's last words are waited for, once nothing more is written.
 const LINGER: Duration = Duration::from_secs(1);
-/// Several of the longest packets.
+/// The shortest wait: sockets take no timeout of zero.
+const MOMENT: Duration = Duration::from_millis(1);
+/// Room for several of the longest packets.
 const BUFFER: usize = 64 << 10;
 
 /// A session, its socket, and what threads tell each other about them.
@@ -44,24 +45,17 @@ pub(crate) struct State {
     pub(crate) incoming: VecDeque<StreamId>,
     /// One of the ends is shutting down.
     pub(crate) no_new_streams: bool,
-    /// The sending halves that are somebody's, or in `incoming`.
-    pub(crate) sending: HashMap<StreamId, Sending>,
+    /// Streams that are in `incoming` or have a sender, and whether that was finished or stopped.
+    pub(crate) sending: HashMap<StreamId, Option<Event>>,
     /// Counts changes, so that a thread that was busy writing misses none.
     changes: u64,
-    /// What was read and is not a whole packet yet. `None` while a thread reads.
-    inbox: Option<Buffer>,
-    /// What is to be written. `None` while a thread writes.
-    outbox: Option<Buffer>,
+    /// A buffer, and how much of it is filled: what was read and is not a whole packet yet. `None` while a thread reads.
+    inbox: Option<(Box<[u8]>, usize)>,
+    /// A buffer, and what of it has still to be written. `None` while a thread writes.
+    outbox: Option<(Box<[u8]>, Range<usize>)>,
     /// Nothing more is written, since the session is over or the socket broken.
     write_ended: bool,
     read_ended: bool,
-}
-
-/// What has become of a sending half.
-pub(crate) enum Sending {
-    Open,
-    Finished,
-    Stopped(u64),
 }
 
 type Guard<'a> = MutexGuard<'a, State>;
@@ -78,8 +72,8 @@ impl Driver {
             no_new_streams: false,
             sending: HashMap::new(),
             changes: 0,
-            inbox: Some(Buffer::new()),
-            outbox: Some(Buffer::new()),
+            inbox: Some((vec![0; BUFFER].into(), 0)),
+            outbox: Some((vec![0; BUFFER].into(), 0..0)),
             write_ended: false,
             read_ended: false,
         };
@@ -102,11 +96,7 @@ impl Driver {
     }
 
     /// Tries `step` until it gives something, fails, or can do neither any more, and meanwhile keeps the connection going.
-    pub(crate) fn wait<T>(
-        &self,
-        glance: Duration,
-        mut step: impl FnMut(&mut State) -> io::Result<Option<T>>,
-    ) -> io::Result<T> {
+    pub(crate) fn wait<T>(&self, mut step: impl FnMut(&mut State) -> io::Result<Option<T>>) -> io::Result<T> {
         let mut state = self.lock();
         let deadline = self.after(state.timeout.unwrap_or(Duration::MAX));
         loop {
@@ -119,14 +109,14 @@ impl Driver {
                 (None, Some(reason)) => return Err(closed(reason)),
                 (None, None) if state.changes != seen => {}
                 (None, None) if self.now() >= deadline => return Err(ErrorKind::TimedOut.into()),
-                (None, None) => state = self.read(state, deadline.min(self.after(glance))),
+                (None, None) => state = self.read(state, deadline),
             }
         }
     }
 
     /// Does something to a stream that takes no waiting.
     pub(crate) fn call(&self, verb: impl Fn(&mut Session) -> Result<(), StreamError>) -> io::Result<()> {
-        self.wait(FOREVER, |state| match verb(&mut state.session) {
+        self.wait(|state| match verb(&mut state.session) {
             Err(StreamError::Closed) => Ok(None),
             outcome => outcome.map(Some).map_err(misuse),
         })
@@ -135,12 +125,13 @@ impl Driver {
     /// Writes what the session has to send, unless another thread does; that one goes on until there is nothing.
     fn flush<'a>(&'a self, mut state: Guard<'a>, deadline: Instant) -> Guard<'a> {
         while !state.write_ended {
-            let Some(mut outbox) = state.outbox.take() else { break };
-            if outbox.waiting().is_empty() {
-                outbox.fill(|room| state.session.poll_transmit(self.now(), room).ok().flatten().map_or(0, |t| t.len));
+            let Some((mut bytes, mut rest)) = state.outbox.take() else { break };
+            if rest.is_empty() {
+                let transmit = state.session.poll_transmit(self.now(), &mut bytes);
+                rest = 0..transmit.ok().flatten().map_or(0, |transmit| transmit.len);
             }
-            if outbox.waiting().is_empty() {
-                state.outbox = Some(outbox);
+            if rest.is_empty() {
+                state.outbox = Some((bytes, rest));
                 if state.session.is_drained() {
                     state.write_ended = true;
                     let _ = self.socket.shutdown(Shutdown::Write);
@@ -149,20 +140,22 @@ impl Driver {
                 break;
             }
             drop(state);
-            let written = (&self.socket).write(outbox.waiting());
+            let written = (&self.socket).write(bytes.get(rest.clone()).unwrap_or_default());
             state = self.lock();
-            let stuck = written.as_ref().is_err_and(is_timeout);
+            let mut stuck = written.as_ref().is_err_and(is_timeout);
             match written {
-                Ok(len) => outbox.consume(len),
+                Ok(len) => rest.start = rest.start.saturating_add(len),
                 Err(_) => state.write_ended = !stuck,
             }
-            state.outbox = Some(outbox);
-            if stuck {
-                if self.now() >= deadline {
-                    self.tell(&mut state);
-                    break;
-                }
-                state = self.read(state, self.after(WRITE_SLICE));
+            state.outbox = Some((bytes, rest));
+            if stuck && self.now() >= deadline {
+                self.tell(&mut state);
+                break;
+            }
+            while stuck && state.inbox.is_some() {
+                let before = state.session.stats().bytes_received;
+                state = self.read(state, self.after(MOMENT));
+                stuck = state.session.stats().bytes_received > before;
             }
         }
         state
@@ -170,24 +163,22 @@ impl Driver {
 
     /// Reads once, at most until `until`, and feeds the session; if another thread is at that already, waits for it.
     fn read<'a>(&'a self, mut state: Guard<'a>, until: Instant) -> Guard<'a> {
-        let bounds = [until, self.after(if state.write_ended { LINGER } else { FOREVER })];
-        let until = bounds.into_iter().chain(state.session.poll_timeout()).min().unwrap_or(until);
-        let wait = until.saturating_duration_since(self.now()).max(Duration::from_millis(1));
-        let Some(mut inbox) = state.inbox.take() else {
+        let until = state.session.poll_timeout().map_or(until, |timer| timer.min(until));
+        let wait = until.saturating_duration_since(self.now()).clamp(MOMENT, LOOK_UP);
+        let Some((mut bytes, mut held)) = state.inbox.take() else {
             return self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         };
         drop(state);
-        let mut read = Ok(0);
-        inbox.fill(|room| {
-            read = self.socket.set_read_timeout(Some(wait)).and_then(|()| (&self.socket).read(room));
-            *read.as_ref().unwrap_or(&0)
-        });
+        let room = bytes.get_mut(held..).unwrap_or_default();
+        let read = self.socket.set_read_timeout(Some(wait)).and_then(|()| (&self.socket).read(room));
         let now = self.now();
         state = self.lock();
         match read {
             Ok(len) if len > 0 => {
-                let input = state.session.handle_stream(now, inbox.waiting());
-                inbox.consume(input.consumed);
+                held = held.saturating_add(len);
+                let input = state.session.handle_stream(now, bytes.get_mut(..held).unwrap_or_default());
+                bytes.copy_within(input.consumed..held, 0);
+                held = held.saturating_sub(input.consumed);
             }
             // Once nothing can be written, the peer has had its time for last words.
             Err(error) if is_timeout(&error) && !state.write_ended => {}
@@ -197,7 +188,7 @@ impl Driver {
             }
         }
         state.session.handle_timeout(now);
-        state.inbox = Some(inbox);
+        state.inbox = Some((bytes, held));
         state.take_events();
         self.tell(&mut state);
         state
@@ -214,10 +205,9 @@ impl Driver {
         let deadline = self.after(LINGER);
         let mut state = self.flush(self.lock(), deadline);
         self.tell(&mut state);
-        if !matches!(state.session.close_reason(), Some(CloseReason::Peer { .. }) | None) {
-            while !state.read_ended && self.now() < deadline {
-                state = self.read(state, deadline);
-            }
+        let has_said_so = state.session.handshake().is_some() && state.session.close_reason().is_some();
+        while has_said_so && !state.read_ended && self.now() < deadline {
+            state = self.read(state, deadline);
         }
         let _ = self.socket.shutdown(Shutdown::Both);
     }
@@ -244,48 +234,16 @@ impl State {
                     self.handshake = Some(event);
                 }
                 Event::Opened(stream) => {
-                    self.sending.insert(stream, Sending::Open);
+                    self.sending.insert(stream, None);
                     self.incoming.push_back(stream);
                 }
-                Event::Finished(stream) => self.note(stream, Sending::Finished),
-                Event::Stopped { stream, code } => self.note(stream, Sending::Stopped(code)),
+                Event::Finished(stream) | Event::Stopped { stream, .. } => {
+                    self.sending.entry(stream).and_modify(|outcome| *outcome = Some(event));
+                }
                 Event::PeerShutdown => self.no_new_streams = true,
                 _ => {}
             }
         }
-    }
-
-    fn note(&mut self, stream: StreamId, outcome: Sending) {
-        self.sending.entry(stream).and_modify(|sending| *sending = outcome);
-    }
-}
-
-/// Bytes on their way: those from `start` to `end`.
-struct Buffer {
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
-}
-
-impl Buffer {
-    fn new() -> Self {
-        Self { bytes: vec![0; BUFFER].into(), start: 0, end: 0 }
-    }
-
-    /// Lets `source` append to what waits, and say how much.
-    fn fill(&mut self, source: impl FnOnce(&mut [u8]) -> usize) {
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end = self.end.saturating_sub(self.start);
-        self.start = 0;
-        self.end = self.end.saturating_add(source(self.bytes.get_mut(self.end..).unwrap_or_default()));
-    }
-
-    fn waiting(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
-    }
-
-    fn consume(&mut self, len: usize) {
-        self.start = self.start.saturating_add(len).min(self.end);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-use aitcp::{CloseReason, CloseSource, ProtocolCode, RecvError, SendError};
+use aitcp::{CloseReason, CloseSource, ProtocolCode, RecvError};
 
 /// Why the session ended, if that is what `error` reports: the [`CloseReason`] behind [`io::Error::get_ref`].
 #[must_use]
@@ -38,10 +38,6 @@ fn is_by_peer(reason: CloseReason, code: ProtocolCode) -> bool {
 /// A call that makes no sense in the state in which its object, or the configuration, is.
 pub(crate) fn misuse(error: impl Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, error)
-}
-
-pub(crate) fn stopped(code: u64) -> io::Error {
-    io::Error::new(ErrorKind::BrokenPipe, SendError::Stopped(code))
 }
 
 pub(crate) fn recv(error: RecvError) -> io::Error {

@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use aitcp::{Ending, FinishError, Received, RecvError, SendError, StreamId};
+use aitcp::{Ending, Event, FinishError, Received, RecvError, SendError, StreamId};
 
-use crate::driver::{Driver, FOREVER, Sending, State};
-use crate::error::{self, misuse, stopped};
+use crate::driver::{Driver, State};
+use crate::error::{self, misuse};
 
 /// How much room a message that is received whole gets at a time.
 const PIECE: usize = 16 << 10;
@@ -23,6 +23,7 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn new(driver: &Arc<Driver>, id: StreamId) -> Self {
+        driver.lock().sending.entry(id).or_default();
         Self {
             sender: SendStream { driver: Arc::clone(driver), id },
             receiver: RecvStream { driver: Arc::clone(driver), id, end: None, message: Vec::new() },
@@ -66,7 +67,7 @@ impl SendStream {
     }
 
     fn send_all(&self, mut bytes: &[u8], ending: Ending) -> io::Result<()> {
-        self.driver.wait(FOREVER, |state| match state.session.send(self.id, bytes, ending) {
+        self.driver.wait(|state| match state.session.send(self.id, bytes, ending) {
             Ok(taken) => {
                 bytes = bytes.get(taken..).unwrap_or_default();
                 Ok(bytes.is_empty().then_some(()))
@@ -81,7 +82,7 @@ impl SendStream {
     /// # Errors
     /// [`ErrorKind::BrokenPipe`] if the peer stopped the stream; [`ErrorKind::InvalidInput`] with the [`FinishError`].
     pub fn finish(&mut self) -> io::Result<()> {
-        self.driver.wait(FOREVER, |state| match state.session.finish(self.id) {
+        self.driver.wait(|state| match state.session.finish(self.id) {
             Ok(()) => Ok(Some(())),
             Err(FinishError::Closed) => Ok(None),
             Err(error) => Err(self.stopped(state).unwrap_or_else(|| misuse(error))),
@@ -94,8 +95,8 @@ impl SendStream {
     /// # Errors
     /// [`ErrorKind::BrokenPipe`] if the peer stopped the stream.
     pub fn wait_finished(&mut self) -> io::Result<()> {
-        self.driver.wait(FOREVER, |state| match state.sending.get(&self.id) {
-            Some(Sending::Finished) => Ok(Some(())),
+        self.driver.wait(|state| match state.sending.get(&self.id) {
+            Some(Some(Event::Finished(_))) => Ok(Some(())),
             _ => self.stopped(state).map_or(Ok(None), Err),
         })
     }
@@ -119,7 +120,9 @@ impl SendStream {
     /// That the peer has stopped the stream is said for as long as there is a handle; the session forgets it.
     fn stopped(&self, state: &State) -> Option<io::Error> {
         match state.sending.get(&self.id) {
-            Some(Sending::Stopped(code)) => Some(stopped(*code)),
+            Some(Some(Event::Stopped { code, .. })) => {
+                Some(io::Error::new(ErrorKind::BrokenPipe, SendError::Stopped(*code)))
+            }
             _ => None,
         }
     }
@@ -182,7 +185,7 @@ impl RecvStream {
         if let Some(end) = self.end {
             return end.map_err(error::recv);
         }
-        let outcome = self.driver.wait(FOREVER, |state| match state.session.recv(self.id, buf) {
+        let outcome = self.driver.wait(|state| match state.session.recv(self.id, buf) {
             Err(RecvError::Blocked | RecvError::Closed) => Ok(None),
             outcome => Ok(Some(outcome)),
         })?;
