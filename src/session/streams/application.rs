@@ -66,8 +66,8 @@ impl Streams {
         }
         let packed = self.packing.pack(plain)?;
         let offsets = (packed.len() as u64).saturating_add(1);
-        // Never more than a quarter: the peer may hold back as much as half of its window before it grants more (R-8.5-5), and
-        // what is ahead of the message on its stream needs credit too.
+        // R-8.9-6: the peer may hold back as much as half of its window before it grants more (R-8.5-5), and what is ahead of the
+        // message on its stream needs credit too.
         let quarter = self.peer.session_credit / 4;
         let left = self.sending.available().saturating_sub(self.reserved);
         if offsets > room

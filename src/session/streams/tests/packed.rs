@@ -18,6 +18,7 @@ fn long(len: usize) -> Vec<u8> {
     (0..len).map(|index| (index / 100) as u8).collect()
 }
 
+/// R-8.9-1.
 #[test]
 fn a_message_given_whole_travels_packed_and_arrives_plain() {
     let mut pair = packing_pair(&roomy());
@@ -54,6 +55,7 @@ fn a_message_given_whole_travels_packed_and_arrives_plain() {
     assert_eq!((pair.a.usage(), pair.b.usage()), (Usage::default(), Usage::default()));
 }
 
+/// R-8.9-1, R-8.9-4.
 #[test]
 fn what_does_not_get_shorter_or_was_not_agreed_on_travels_plain() {
     let mut pair = packing_pair(&roomy());
@@ -105,6 +107,7 @@ fn packed_messages_of_several_streams_can_be_read_in_turns() {
     assert_eq!(messages, [long(1_000), long(1_001), long(1_002)]);
 }
 
+/// R-8.9-5.
 #[test]
 fn credit_is_kept_for_a_packed_message_to_its_end() {
     let mut limits = limits(4_096, 8_192);
@@ -150,6 +153,7 @@ fn a_reset_gives_back_the_credit_that_was_kept() {
     assert_eq!(pair.b.recv(id, &mut [0; 10]), Err(RecvError::Reset(1)));
 }
 
+/// R-8.9-6.
 #[test]
 fn no_more_than_a_quarter_of_the_sessions_credit_is_kept() {
     let mut limits = limits(1_000, 8_192);
@@ -180,6 +184,7 @@ fn receiver(max_message: u64) -> Streams {
     packing_pair(&limits).b
 }
 
+/// R-8.9-1.
 #[test]
 fn the_flag_stands_on_the_first_byte_of_a_message_and_where_it_was_agreed_on() {
     let mut streams = receiver(1 << 20);
@@ -192,6 +197,7 @@ fn the_flag_stands_on_the_first_byte_of_a_message_and_where_it_was_agreed_on() {
     assert_eq!(streams.on_fragment(&fragment(0, false, true), b"a"), Err(ProtocolCode::Forbidden));
 }
 
+/// R-8.9-3.
 #[test]
 fn a_packed_message_is_no_longer_than_a_plain_one_may_be() {
     let mut streams = receiver(1 << 20);
@@ -201,6 +207,7 @@ fn a_packed_message_is_no_longer_than_a_plain_one_may_be() {
     assert_eq!(streams.on_fragment(&fragment(0, false, true), &[0; 65_537]), Err(ProtocolCode::Compression));
 }
 
+/// R-8.9-2, R-8.9-3.
 #[test]
 fn what_does_not_unpack_closes_the_session_when_it_is_read() {
     let bomb = |len: u32| {
