@@ -115,6 +115,9 @@ impl RecvHalf {
         if len == 0 && !fragment.end_of_message && !fragment.end_of_stream {
             return Err(ProtocolCode::MalformedPayload);
         }
+        if fragment.compressed && !rules.compression {
+            return Err(ProtocolCode::Forbidden); // R-8.9-1
+        }
         let received = self.credit.received();
         // Bytes end here, and the fragment with its end of message there.
         let bytes_end = fragment.offset.checked_add(len as u64).ok_or(ProtocolCode::FlowControl)?;
@@ -146,7 +149,7 @@ impl RecvHalf {
         if message > rules.max_message {
             return Err(ProtocolCode::MessageTooLarge); // R-8.3-6
         }
-        if (fragment.compressed && !rules.compression) || (news.packed && (len == 0 || self.message > 0)) {
+        if news.packed && (len == 0 || self.message > 0) {
             return Err(ProtocolCode::Forbidden); // R-8.9-1
         }
         if (news.packed || self.message_packed) && message > MAX_PLAIN as u64 {

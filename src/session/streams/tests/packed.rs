@@ -195,6 +195,12 @@ fn the_flag_stands_on_the_first_byte_of_a_message_and_where_it_was_agreed_on() {
     assert_eq!(streams.on_fragment(&fragment(3, false, true), b"b"), Ok(()));
     let mut streams = Pair::equal(&roomy()).b;
     assert_eq!(streams.on_fragment(&fragment(0, false, true), b"a"), Err(ProtocolCode::Forbidden));
+    assert_eq!(streams.on_fragment(&fragment(0, true, false), b"a"), Ok(()));
+    assert_eq!(
+        streams.on_fragment(&fragment(0, true, true), b"a"),
+        Err(ProtocolCode::Forbidden),
+        "known, all the same"
+    );
 }
 
 /// R-8.9-3.
