@@ -284,7 +284,8 @@ fn lengths_and_parts_of_packets_take_no_memory() {
     }
     assert_eq!((watched.held, watched.peak), (0, 0));
     let too_long = Header { length: 16_401, ..Header::read(&packet) };
-    watched.watch(|session, _| drop(session.handle_stream(NOW, &mut too_long.to_bytes()[..])));
+    let input = watched.watch(|session, _| session.handle_stream(NOW, &mut too_long.to_bytes()));
+    assert_eq!((input.consumed, input.needed), (24, 0));
     assert_eq!(watched.hostile.victim.misbehaved(), Some(PeerMisbehaved::PacketLength));
     assert!(watched.peak <= 0);
 }
