@@ -95,10 +95,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { peer, suite, milliseconds } => {
-                write!(f, "connected to {peer} in {milliseconds:.1} ms ({suite})")
+                write!(f, "connected to {peer}\n  in {milliseconds:.1} ms, {suite}")
             }
             Self::Sent { name, bytes, sha256, seconds } => {
-                write!(f, "sent {name}, {bytes} bytes in {seconds:.2} s, SHA-256 {sha256}")
+                write!(f, "sent {name}, {bytes} bytes in {seconds:.2} s\n  SHA-256 {sha256}")
             }
         }
     }

@@ -42,7 +42,7 @@ impl fmt::Display for Attack {
             Self::Forge => "to forge a packet",
             Self::Truncate => "to truncate a packet",
             Self::Replay => "to replay a packet",
-            Self::Cut => "to cut the connection within a packet",
+            Self::Cut => "to cut the connection mid-packet",
         })
     }
 }
