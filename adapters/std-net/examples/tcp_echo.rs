@@ -1,0 +1,71 @@
+//! A server with a thread for each connection and each stream, and a client.
+//!
+//! `cargo run -p aitcp-std --example tcp_echo`
+
+use std::error::Error;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use aitcp::crypto::{keygen::IdentityKey, rustcrypto::RustCrypto};
+use aitcp::{Admission, ClientConfig, Direction, Expect, ServerConfig};
+use aitcp_std::{Connection, Stream};
+
+const MAX_MESSAGE: usize = 1 << 20;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    run()
+}
+
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+    let server_key = generate_key()?;
+    let client_key = generate_key()?;
+    let server_id = server_key.peer_id();
+    let config = Arc::new(ServerConfig::new(server_key, Admission::Only([client_key.peer_id()].into()), &["echo/1"]));
+
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let addr = listener.local_addr()?;
+    let server = thread::spawn(move || -> io::Result<()> {
+        let (socket, _) = listener.accept()?; // a server that goes on does this in a loop...
+        let config = Arc::clone(&config);
+        thread::spawn(move || serve(socket, config)).join().expect("no panics") // ...and does not wait here
+    });
+
+    let config = Arc::new(ClientConfig::new(client_key, "echo/1"));
+    let connection = Connection::connect(TcpStream::connect(addr)?, config, Expect::Pinned(server_id), &mut ())?;
+    println!("connected to {} with {}", connection.handshake().peer, connection.handshake().suite);
+    for message in ["hello", "", "good-bye"] {
+        let mut stream = connection.open(Direction::Bidirectional)?;
+        stream.sender.send(message.as_bytes())?;
+        stream.sender.finish()?;
+        assert_eq!(stream.receiver.recv_message(MAX_MESSAGE)?.as_deref(), Some(message.as_bytes()));
+        assert_eq!(stream.receiver.recv_message(MAX_MESSAGE)?, None);
+    }
+    connection.shutdown()?;
+    server.join().expect("no panics")?;
+    Ok(())
+}
+
+/// Serves one connection, until the client shuts it down.
+fn serve(socket: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
+    let connection = Connection::accept(socket, config, &mut ())?;
+    while let Some(stream) = connection.accept_stream()? {
+        thread::spawn(move || echo(stream));
+    }
+    connection.shutdown() // waits until the streams' threads are done with them
+}
+
+/// Sends back every message of a stream.
+fn echo(mut stream: Stream) -> io::Result<()> {
+    while let Some(message) = stream.receiver.recv_message(MAX_MESSAGE)? {
+        stream.sender.send(&message)?;
+    }
+    stream.sender.finish()
+}
+
+fn generate_key() -> Result<IdentityKey, Box<dyn Error>> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    Ok(IdentityKey::from_seed(&RustCrypto, seed)?)
+}
