@@ -9,7 +9,7 @@ use aitcp::{
     Admission, Carrier, ConfigError, Direction, Ending, Event, Instant, Limits, MAX_MAX_PACKET, MIN_MAX_PACKET,
     OpenError, ProtocolCode, Role, Seed, SendError, Session, StreamId, Suite, Timeouts,
 };
-use aitcp_testkit::forge::{Auth, Control, Fragment, HostilePeer, Params, Payload};
+use aitcp_testkit::forge::{Auth, Control, Fragment, HostilePeer, Params, Payload, split_packets};
 use aitcp_testkit::{Agent, Setup};
 
 const NOW: Instant = Instant::ORIGIN;
@@ -264,6 +264,25 @@ fn a_sender_stays_within_the_peers_message_length() {
         assert_eq!(session.send(stream, &[1], Ending::End), Err(SendError::TooLarge { max }));
         assert_eq!(session.send(stream, &[], Ending::End), Ok(0));
         assert_eq!(session.send(stream, &vec![1; len], Ending::End), Ok(len), "each message counts for itself");
+    }
+}
+
+/// R-3.2-3: packets are filled up to the length that the peer takes, but for what alignment leaves, and never beyond.
+#[test]
+fn a_sender_stays_within_the_peers_packet_length() {
+    for max_packet in [MIN_MAX_PACKET, MIN_MAX_PACKET + 1, MAX_MAX_PACKET] {
+        let mut setup = Setup::default();
+        setup.initiator.limits.max_packet = max_packet;
+        let mut pair = setup.pair();
+        pair.connect();
+        let stream = pair.responder.session.open(Direction::Unidirectional).unwrap();
+        assert_eq!(pair.responder.session.send(stream, &[1; 100_000], Ending::More), Ok(100_000));
+        pair.drive();
+        assert_eq!(pair.initiator.session.close_reason(), None);
+        let packets = split_packets(pair.to_initiator.written());
+        let longest = packets.iter().map(Vec::len).max().unwrap();
+        let most = usize::from(max_packet);
+        assert!((most - 16..=most).contains(&longest), "{longest} of {most}");
     }
 }
 
