@@ -157,7 +157,11 @@ impl Op {
         let flag = first & 2 != 0;
         let number = u16::from_le_bytes([low, high]);
         // Small lengths are where the edges are.
-        let len = if first & 4 == 0 { number % 16 } else { number };
+        let len = match first >> 2 & 3 {
+            0 | 1 => number % 16,
+            2 => number % 3_000,
+            _ => number,
+        };
         match what {
             0..=19 => {
                 Self::Open { by, direction: if flag { Direction::Unidirectional } else { Direction::Bidirectional } }

@@ -70,6 +70,12 @@ impl Flow {
         !bytes.is_empty() || received.end_of_message || received.end_of_stream
     }
 
+    /// How much of this flow there is still to do.
+    pub(super) fn left(&self) -> usize {
+        let news = [self.is_open(), !self.is_over, !self.told_finished, !self.told_stopped];
+        self.symbols.len() + news.into_iter().filter(|open| *open).count()
+    }
+
     /// Whether everything that was sent has been read, as far as anybody wanted it.
     pub(super) fn is_settled(&self) -> bool {
         let all_read = self.symbols.is_empty() && self.is_over && self.told_finished;

@@ -35,6 +35,11 @@ impl Model {
         latest.get(usize::from(stream).checked_rem(latest.len())?).copied()
     }
 
+    /// How much there is still to do for the applications.
+    fn left(&self) -> usize {
+        self.flows.values().map(Flow::left).sum()
+    }
+
     /// What `sender` sends on `stream`, if it can send on it.
     fn flow(&mut self, stream: StreamId, sender: Role) -> Option<&mut Flow> {
         self.flows.get_mut(&key(stream, sender))
