@@ -23,6 +23,8 @@ pub struct CheckedPair {
     /// Something has ended the session before its streams were done.
     broken: bool,
     digests: bool,
+    /// What is transmitted into, and received into.
+    room: Vec<u8>,
 }
 
 impl CheckedPair {
@@ -30,7 +32,14 @@ impl CheckedPair {
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
         let max_message = [setup.initiator.limits.max_message, setup.responder.limits.max_message];
-        Self { pair: setup.pair(), model: Model::default(), max_message, broken: false, digests: false }
+        Self {
+            pair: setup.pair(),
+            model: Model::default(),
+            max_message,
+            broken: false,
+            digests: false,
+            room: vec![0; 1 << 16],
+        }
     }
 
     /// Completes the handshake, with whatever questions it asks.
@@ -281,16 +290,17 @@ impl CheckedPair {
     /// One call with this much room; `false` if it was not enough.
     fn transmit(&mut self, by: Role, room: usize) -> bool {
         let now = self.pair.now();
-        let mut buf = vec![0; room];
-        let result = self.pair.end(by).session.poll_transmit(now, &mut buf);
+        let mut buf = std::mem::take(&mut self.room);
+        let result = self.pair.end(by).session.poll_transmit(now, &mut buf[..room]);
         let drained = self.pair.end(by).session.is_drained();
         let link = self.pair.link_to(by.peer());
-        match result {
-            Ok(transmit) => link.write(now, transmit.map_or(&[], |transmit| &buf[..transmit.len])),
-            Err(small) => {
-                assert!(small.needed > room && small.needed <= 1232);
-                return false;
-            }
+        if let Ok(Some(transmit)) = result {
+            link.write(now, &buf[..transmit.len]);
+        }
+        self.room = buf;
+        if let Err(small) = result {
+            assert!(small.needed > room && small.needed <= 1232);
+            return false;
         }
         if drained {
             link.close();
