@@ -51,7 +51,7 @@ pub enum Event {
 pub enum CloseReason {
     /// This side called [`close`](crate::Session::close).
     Local,
-    /// An orderly end after [`shutdown`](crate::Session::shutdown): every open stream was finished first.
+    /// An orderly end after [`shutdown`](crate::Session::shutdown): every stream that either end had opened was done first.
     ShutDown,
     /// The peer closed, with this code of its application or of the protocol (see [`ProtocolCode`]). Authentic. The text that came
     /// with it is in [`Session::close_text`](crate::Session::close_text).
@@ -77,6 +77,9 @@ pub enum CloseReason {
     HandshakeTimeout,
     /// No verdict was given in [`Timeouts::verdict`](crate::Timeouts::verdict).
     VerdictTimeout,
+    /// The responder did not confirm the handshake in [`Timeouts::confirmation`](crate::Timeouts::confirmation): it may never have
+    /// admitted this agent.
+    Unconfirmed,
     /// Nothing was heard from the peer for the idle timeout that both ends agreed on.
     IdleTimeout,
     /// The link's keys have protected as many packets as they may.
@@ -103,6 +106,7 @@ impl fmt::Display for CloseReason {
             Self::LinkLost => f.write_str("the carrier ended without a close"),
             Self::HandshakeTimeout => f.write_str("the handshake took too long"),
             Self::VerdictTimeout => f.write_str("no verdict on the peer was given in time"),
+            Self::Unconfirmed => f.write_str("the responder did not confirm the handshake in time"),
             Self::IdleTimeout => f.write_str("nothing heard from the peer for too long"),
             Self::KeysExhausted => f.write_str("the link's keys are used up"),
         }
@@ -110,6 +114,12 @@ impl fmt::Display for CloseReason {
 }
 
 impl core::error::Error for CloseReason {}
+
+impl From<PeerMisbehaved> for CloseReason {
+    fn from(what: PeerMisbehaved) -> Self {
+        Self::Misbehaved(what)
+    }
+}
 
 /// Whose close code it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

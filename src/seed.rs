@@ -26,8 +26,7 @@ impl Seed {
     /// [`SeedError`] if all bytes are zero: the generator that should have filled them did not. Do not retry with a made-up value;
     /// repair the generator.
     pub fn new(bytes: [u8; 32]) -> Result<Self, SeedError> {
-        let bytes = Zeroizing::new(bytes);
-        if bytes.iter().all(|byte| *byte == 0) { Err(SeedError) } else { Ok(Self(bytes)) }
+        Self::checked(Zeroizing::new(bytes))
     }
 
     /// Draws a seed from a cryptographic generator.
@@ -35,9 +34,13 @@ impl Seed {
     /// # Errors
     /// [`SeedError`] if the generator gave nothing but zeros.
     pub fn from_rng(rng: &mut (impl CryptoRng + ?Sized)) -> Result<Self, SeedError> {
-        let mut bytes = [0; 32];
-        rng.fill_bytes(&mut bytes);
-        Self::new(bytes)
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *bytes);
+        Self::checked(bytes)
+    }
+
+    fn checked(bytes: Zeroizing<[u8; 32]>) -> Result<Self, SeedError> {
+        if bytes.iter().all(|byte| *byte == 0) { Err(SeedError) } else { Ok(Self(bytes)) }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {

@@ -17,6 +17,11 @@ pub const MAX_MAX_PACKET: u16 = 16_384 + 40;
 /// Bounds on what a session keeps in memory and what it takes from a peer.
 ///
 /// Everything that grows has a limit here; [`Limits::max_bytes`] adds them up.
+///
+/// ```
+/// let mut limits = aitcp::Limits::default();
+/// limits.max_message = 64 << 10;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -99,6 +104,7 @@ impl Limits {
             ((MIN_MAX_PACKET..=MAX_MAX_PACKET).contains(&self.max_packet), "max_packet"),
             (self.stream_window >= 1, "stream_window"),
             (self.session_window >= self.stream_window, "session_window"),
+            // One byte and the end of its message have to fit, or a message could never go.
             (self.stream_send_buffer >= 2, "stream_send_buffer"),
             (self.send_buffer >= self.stream_send_buffer, "send_buffer"),
             (self.max_message >= 1, "max_message"),
@@ -108,6 +114,13 @@ impl Limits {
 }
 
 /// How long things may take.
+///
+/// ```
+/// use core::time::Duration;
+///
+/// let mut timeouts = aitcp::Timeouts::default();
+/// timeouts.keepalive = Some(Duration::from_secs(20));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -115,6 +128,11 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// How long a responder waits for [`Session::decide`](crate::Session::decide) once the peer is authenticated.
     pub verdict: Duration,
+    /// How long an initiator waits, once it has proved itself, for the responder to confirm that it is admitted. Longer than responders
+    /// take for their verdicts.
+    pub confirmation: Duration,
+    /// How long a close may wait for the carrier to take it, before the session is over without.
+    pub drain: Duration,
     /// Silence from the peer after which the session ends; `None` = never. The shorter of both ends' holds. Liveness of the
     /// session, never the time to an answer: a peer that thinks for an hour keeps the session alive by `keepalive`.
     pub idle: Option<Duration>,
@@ -123,9 +141,17 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// For stream carriers: 10 s for the handshake, 30 s for a verdict, no idle timeout, no keepalive.
+    /// For stream carriers: 10 s for the handshake, 30 s for a verdict, 60 s for a confirmation, 3 s for a close to get out; no idle
+    /// timeout, no keepalive.
     fn default() -> Self {
-        Self { handshake: Duration::from_secs(10), verdict: Duration::from_secs(30), idle: None, keepalive: None }
+        Self {
+            handshake: Duration::from_secs(10),
+            verdict: Duration::from_secs(30),
+            confirmation: Duration::from_secs(60),
+            drain: Duration::from_secs(3),
+            idle: None,
+            keepalive: None,
+        }
     }
 }
 
@@ -136,6 +162,7 @@ impl Timeouts {
         let checks = [
             (!self.handshake.is_zero(), "handshake"),
             (!self.verdict.is_zero(), "verdict"),
+            (!self.confirmation.is_zero(), "confirmation"),
             (some_time(self.idle) && idle_fits, "idle"),
             (some_time(self.keepalive), "keepalive"),
         ];

@@ -9,6 +9,7 @@ mod suite;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 pub use client::ClientConfig;
 pub use limits::{Limits, MAX_MAX_PACKET, MIN_MAX_PACKET, Timeouts};
@@ -30,6 +31,7 @@ pub const MAX_APP_PROTOCOL: usize = 64;
 pub const MAX_REALM: usize = 64;
 /// The longest credentials, in bytes.
 pub const MAX_CREDENTIALS: usize = 512;
+
 /// What carries a session's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -92,7 +94,6 @@ impl Signer {
 }
 
 /// What both roles' configurations hold.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) provider: Arc<dyn CryptoProvider>,
     pub(crate) signer: Signer,
@@ -103,6 +104,21 @@ pub(crate) struct Shared {
     pub(crate) compression: bool,
     #[cfg(feature = "keylog")]
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+}
+
+impl fmt::Debug for Shared {
+    /// Credentials may be a token: only their length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("provider", &self.provider)
+            .field("signer", &self.signer)
+            .field("credentials", &format_args!("{} bytes", self.credentials.len()))
+            .field("suites", &self.suites)
+            .field("limits", &self.limits)
+            .field("timeouts", &self.timeouts)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -208,8 +224,11 @@ macro_rules! shared_setters {
             self
         }
 
-        /// Sets the suites that may be used, in order of preference. By default all that the provider can do: hybrid ones first,
-        /// AES-256-GCM first where it runs in hardware.
+        /// Sets the suites that may be used. By default all that the provider can do: hybrid ones first, AES-256-GCM first where it
+        /// runs in hardware.
+        ///
+        /// An initiator offers them in this order. A responder takes a hybrid one before others whatever the order, and AES-256-GCM
+        /// only if it is fast here and the initiator has put it first (R-5.1-2, R-5.1-3).
         #[must_use]
         pub fn with_suites(mut self, suites: &[Suite]) -> Self {
             self.shared.suites = suites.to_vec();

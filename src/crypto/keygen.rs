@@ -38,7 +38,7 @@ impl IdentityKey {
     pub fn generate(provider: &dyn CryptoProvider, rng: &mut (impl CryptoRng + ?Sized)) -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *seed);
-        Self::from_seed(provider, *seed)
+        Self::load(provider, seed)
     }
 
     /// Loads a key from its seed, the 32 secret bytes that RFC 8032 calls the private key. Wipe the caller's copy.
@@ -46,7 +46,10 @@ impl IdentityKey {
     /// # Errors
     /// [`KeyError`] if the seed is all zeros, or the provider is broken.
     pub fn from_seed(provider: &dyn CryptoProvider, seed: [u8; 32]) -> Result<Self, KeyError> {
-        let seed = Zeroizing::new(seed);
+        Self::load(provider, Zeroizing::new(seed))
+    }
+
+    fn load(provider: &dyn CryptoProvider, seed: Zeroizing<[u8; 32]>) -> Result<Self, KeyError> {
         if seed.iter().all(|byte| *byte == 0) {
             return Err(KeyError::ZeroSeed);
         }

@@ -13,6 +13,7 @@ use crate::error::SignatureRejected;
 use crate::event::{CloseReason, ProtocolCode};
 use crate::identity::PeerId;
 use crate::link::{Established, Progress, VerifiedPeer};
+use crate::role::Role;
 use crate::time::Instant;
 use crate::wire::Params;
 
@@ -192,7 +193,14 @@ impl Session {
     fn establish(&mut self, link: Box<Link>) {
         self.phase = Phase::Open(link);
         self.news.established();
-        self.heard_from_peer();
+        match self.role() {
+            // The responder may take its time for a verdict and say nothing meanwhile: silence counts from its first packet on.
+            Role::Initiator => {
+                let deadline = self.now + self.config.shared().timeouts.confirmation;
+                self.timers.set(Timer::Confirmation, deadline);
+            }
+            Role::Responder => self.heard_from_peer(),
+        }
         self.told_peer();
     }
 }

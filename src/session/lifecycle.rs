@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 
+use super::streams::Opened;
 use super::{Phase, Session, Timer};
 use crate::event::{CloseReason, CloseSource, PeerMisbehaved, ProtocolCode};
 use crate::time::Instant;
@@ -31,7 +32,9 @@ impl OutgoingClose {
 pub(super) struct Shutdown {
     /// This side has, and closes when the open streams are done (R-9.4-2).
     pub(super) by_self: bool,
-    /// This side has, and the peer has still to be told (R-9.4-1).
+    /// The peer has been told, or is about to be, that this side opens no more (R-9.4-1).
+    announced: bool,
+    /// It has still to be told.
     pub(super) to_announce: bool,
     /// The peer has.
     pub(super) by_peer: bool,
@@ -47,13 +50,21 @@ impl Session {
 
     /// Serves every deadline that is due at `now`. Calling it early, late or for nothing does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.advance(now);
-        while let Some(timer) = self.timers.expire(now) {
+        self.advance(now);
+    }
+
+    /// Takes the caller's clock, which stands still where it would run backward, and serves what has fallen due **before** anything
+    /// else happens at `now`. So it makes no difference whether a deadline's own wake-up came first.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        while let Some(timer) = self.timers.expire(self.now) {
             match timer {
                 Timer::Handshake => self.end(CloseReason::HandshakeTimeout, None),
                 Timer::Verdict => self.end(CloseReason::VerdictTimeout, Some(ProtocolCode::VerdictTimeout)),
+                Timer::Confirmation => self.end(CloseReason::Unconfirmed, Some(ProtocolCode::VerdictTimeout)),
                 Timer::Idle => self.end(CloseReason::IdleTimeout, Some(ProtocolCode::IdleTimeout)), // R-9.3-4
                 Timer::Keepalive => self.ping_due = true,
+                Timer::Drain => self.over(),
             }
         }
     }
@@ -68,32 +79,61 @@ impl Session {
     }
 
     /// Ends the session in order: no new streams on either side, and a close once those that are open are done in both directions.
-    /// Without effect on a session that has ended; a handshake that still goes on is given up.
+    /// Without effect on a session that has ended; a handshake that still goes on, or a verdict that is pending, is given up as by
+    /// [`close`](Self::close).
     ///
-    /// It waits for the applications of both ends to finish their streams; [`close`](Self::close) does not wait.
+    /// It waits for the applications of both ends to finish their streams and to hear of it ([`poll_event`](Self::poll_event));
+    /// [`close`](Self::close) does not wait.
     pub fn shutdown(&mut self, now: Instant) {
         self.advance(now);
-        if matches!(self.phase, Phase::Handshake(_)) {
-            self.end(CloseReason::ShutDown, None);
+        match self.phase {
+            Phase::Handshake(_) => self.end(CloseReason::Local, None),
+            Phase::Undecided(_) => self.end(CloseReason::Local, Some(ProtocolCode::NotAdmitted)),
+            Phase::Open(_) => {
+                self.shutdown.by_self = true;
+                self.announce_shutdown();
+                self.settle_shutdown();
+            }
+            Phase::Closing(..) | Phase::Closed => {}
         }
-        if !self.shutdown.by_self {
-            self.shutdown.by_self = true;
+    }
+
+    /// The peer opens no more streams than it has opened (R-9.4-1); those that it has not named yet count among the open ones.
+    pub(super) fn peer_shuts_down(&mut self, opened: Opened) -> Result<(), ProtocolCode> {
+        self.streams.open_all(opened)?;
+        if !self.shutdown.by_peer {
+            self.shutdown.by_peer = true;
+            self.news.peer_shutdown();
+            self.announce_shutdown();
+        }
+        Ok(())
+    }
+
+    /// Tells the peer, once, that this side opens no more streams: it has decided so, or it answers.
+    fn announce_shutdown(&mut self) {
+        if !self.shutdown.announced {
+            self.shutdown.announced = true;
             self.shutdown.to_announce = true;
         }
-        self.settle_shutdown();
     }
 
     /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text` (longer text is cut between characters).
-    /// What it has not received is lost. During the handshake the peer is told nothing. Without effect on a session that has ended.
+    /// What it has not received is lost. During the handshake the peer is told nothing, and while a verdict on it is pending only that
+    /// it is not admitted. Without effect on a session that has ended.
     pub fn close(&mut self, now: Instant, code: u64, text: &str) {
         self.advance(now);
-        let close = OutgoingClose { source: CloseSource::Application, code, text: cut(text, MAX_CLOSE_REASON).into() };
+        let close = match self.phase {
+            // R-6.3-5: not a byte of the application's to a peer that has not been let in.
+            Phase::Undecided(_) => OutgoingClose::protocol(ProtocolCode::NotAdmitted),
+            _ => OutgoingClose { source: CloseSource::Application, code, text: cut(text, MAX_CLOSE_REASON).into() },
+        };
         self.end_with(CloseReason::Local, Some(close));
     }
 
-    /// Closes a session that shuts down, once its streams are done (R-9.4-2).
+    /// Closes a session that shuts down, once the peer has said which streams there are and all of them are done (R-9.4-2).
     pub(super) fn settle_shutdown(&mut self) {
-        if self.shutdown.by_self && matches!(self.phase, Phase::Open(_)) && self.streams.is_empty() {
+        let is_due = self.shutdown.by_self && self.shutdown.by_peer && !self.shutdown.to_announce;
+        if is_due && matches!(self.phase, Phase::Open(_)) && self.streams.is_empty() {
             self.end(CloseReason::ShutDown, Some(ProtocolCode::None));
         }
     }
@@ -130,9 +170,17 @@ impl Session {
         self.news.closed(reason);
         self.timers.clear();
         self.ping_due = false;
+        let drained = self.now + self.config.shared().timeouts.drain;
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Closed), close) {
-            (Phase::Open(link) | Phase::Undecided(link), Some(close)) => Phase::Closing(link, close),
-            (Phase::Closing(link, first), _) => Phase::Closing(link, first),
+            // An initiator whose InitiatorAuth still waits has not revealed itself, and does not now (R-6.2-4).
+            (Phase::Open(link) | Phase::Undecided(link), Some(close)) if self.outbox.is_empty() => {
+                self.timers.set(Timer::Drain, drained);
+                Phase::Closing(link, close)
+            }
+            (Phase::Closing(link, first), _) => {
+                self.timers.set(Timer::Drain, drained);
+                Phase::Closing(link, first)
+            }
             (Phase::Closed, _) => Phase::Closed,
             // Without a packet (R-6.2-4, R-6.8-1), be it one that waits; but a Refuse is the answer that says why.
             _ if matches!(reason, CloseReason::Incompatible(_)) => Phase::Closed,

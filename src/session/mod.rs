@@ -240,12 +240,6 @@ impl Session {
         }
     }
 
-    /// Takes the caller's clock; one that runs backward stands still.
-    fn advance(&mut self, now: Instant) -> Instant {
-        self.now = self.now.max(now);
-        self.now
-    }
-
     /// Whether the peer was let in, so that its streams are the application's business (R-6.3-5).
     fn is_admitted(&self) -> bool {
         self.info.is_some() && self.news.was_established()

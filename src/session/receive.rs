@@ -1,10 +1,13 @@
 //! Packets in (specification, sections 3 and 8.1).
 #![forbid(unsafe_code)]
 
+use super::streams::Opened;
+use super::timers::Timer;
 use super::{Phase, Session};
 use crate::event::{PeerMisbehaved, ProtocolCode};
 use crate::link::handshake::Packet;
 use crate::packet::validator::{MAX_HANDSHAKE_PACKET, Receiver};
+use crate::role::Role;
 use crate::time::Instant;
 use crate::wire::payload::{Control, PayloadView};
 use crate::wire::{HEADER_LEN, Header, PacketKind, VERSION};
@@ -147,22 +150,18 @@ impl Session {
             }
             Control::Reset { stream, code, final_offset } => self.streams.on_reset(stream, code, final_offset)?,
             Control::Stop { stream, code } => self.streams.on_stop(stream, code)?,
-            Control::Shutdown => self.peer_shuts_down(),
+            Control::Shutdown { bidirectional, unidirectional } => {
+                self.peer_shuts_down(Opened { bidirectional, unidirectional })?;
+            }
         }
         Ok(())
     }
 
     /// A packet of the responder's that is not a close: it has admitted this end (R-6.7-2).
     fn confirm(&mut self) {
-        if self.role() == crate::Role::Initiator {
+        if self.role() == Role::Initiator {
+            self.timers.stop(Timer::Confirmation);
             self.news.confirmed();
-        }
-    }
-
-    fn peer_shuts_down(&mut self) {
-        if !self.shutdown.by_peer {
-            self.shutdown.by_peer = true;
-            self.news.peer_shutdown();
         }
     }
 }

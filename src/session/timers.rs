@@ -9,14 +9,19 @@ pub(crate) enum Timer {
     Handshake,
     /// The owner must have decided on the peer (R-6.8-2).
     Verdict,
+    /// The responder must have confirmed the handshake (R-6.8-3).
+    Confirmation,
     /// Something must have been heard from the peer (R-9.3-1).
     Idle,
     /// Something must be sent to the peer (R-9.3-3).
     Keepalive,
+    /// The close must have been taken by the carrier (R-9.1-1).
+    Drain,
 }
 
 impl Timer {
-    const ALL: [Self; 4] = [Self::Handshake, Self::Verdict, Self::Idle, Self::Keepalive];
+    const ALL: [Self; 6] =
+        [Self::Handshake, Self::Verdict, Self::Confirmation, Self::Idle, Self::Keepalive, Self::Drain];
 }
 
 /// Which timers run, and until when.
@@ -90,7 +95,7 @@ mod tests {
     #[test]
     fn the_earliest_is_next_and_all_that_are_due_fire() {
         let mut timers = Timers::default();
-        for (timer, deadline) in Timer::ALL.into_iter().zip([40, 10, 30, 20]) {
+        for (timer, deadline) in Timer::ALL.into_iter().zip([40, 10, 50, 30, 20, 60]) {
             timers.set(timer, at(deadline));
         }
         timers.stop(Timer::Verdict);

@@ -1,7 +1,7 @@
 //! Packets out.
 #![forbid(unsafe_code)]
 
-use super::streams::Streams;
+use super::streams::{Opened, Streams};
 use super::{Link, Phase, Session};
 use crate::crypto::provider::TAG_LEN;
 use crate::error::BufferTooSmall;
@@ -70,6 +70,13 @@ impl Session {
                 self.over();
                 Ok(len)
             }
+            Phase::Open(_) if has_output && room.len() < MIN_TRANSMIT => {
+                if is_first {
+                    Err(BufferTooSmall { needed: MIN_TRANSMIT })
+                } else {
+                    Ok(0)
+                }
+            }
             Phase::Open(link) if has_output && link.keys.packets_left() <= 1 => {
                 // R-5.3-5: the keys' last packet says why there are no more.
                 self.end(CloseReason::KeysExhausted, Some(ProtocolCode::KeysExhausted));
@@ -78,9 +85,6 @@ impl Session {
             Phase::Open(link) if has_output => {
                 if !is_first && room.len() < link.peer_max_packet {
                     return Ok(0);
-                }
-                if room.len() < MIN_TRANSMIT {
-                    return Err(BufferTooSmall { needed: MIN_TRANSMIT });
                 }
                 let flags = Flags { ping: &mut self.ping_due, shutdown: &mut self.shutdown.to_announce };
                 let streams = &mut self.streams;
@@ -105,7 +109,8 @@ fn write_payload(plaintext: &mut [u8], due: Flags<'_>, streams: &mut Streams) ->
         write_control(&mut payload, &Control::Ping);
     }
     if core::mem::take(due.shutdown) {
-        write_control(&mut payload, &Control::Shutdown);
+        let Opened { bidirectional, unidirectional } = streams.opened();
+        write_control(&mut payload, &Control::Shutdown { bidirectional, unidirectional });
     }
     while payload.has_control_space() {
         let Some(control) = streams.poll_control() else { break };

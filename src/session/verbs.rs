@@ -1,6 +1,7 @@
 //! What the application does: streams of messages, and keying material.
 #![forbid(unsafe_code)]
 
+use super::streams::Streams;
 use super::{Direction, Phase, Received, Session, StreamId};
 use crate::error::{ExportError, FinishError, OpenError, RecvError, SendError, StreamError};
 
@@ -49,6 +50,9 @@ impl Session {
     /// Copies the next bytes of a stream into `buf`, never beyond the end of a message. Still possible when the session has ended, for
     /// what came before.
     ///
+    /// While something is left to read, an [`Event::Readable`](crate::Event::Readable) is pending. A `buf` without room takes an end
+    /// that comes next, and otherwise gives a [`Received`] of nothing.
+    ///
     /// # Errors
     /// [`RecvError`]; after [`RecvError::Blocked`] comes an [`Event::Readable`](crate::Event::Readable).
     pub fn recv(&mut self, stream: StreamId, buf: &mut [u8]) -> Result<Received, RecvError> {
@@ -74,10 +78,11 @@ impl Session {
     /// # Errors
     /// [`FinishError`]; nothing changed.
     pub fn finish(&mut self, stream: StreamId) -> Result<(), FinishError> {
-        if !matches!(self.phase, Phase::Open(_)) {
-            return Err(FinishError::Closed);
+        match self.phase {
+            Phase::Open(_) => self.streams.finish(stream),
+            Phase::Handshake(_) | Phase::Undecided(_) => Err(FinishError::UnknownStream),
+            Phase::Closing(..) | Phase::Closed => Err(FinishError::Closed),
         }
-        self.streams.finish(stream)
     }
 
     /// Gives up one's own sending on a stream: what the peer's application has not read is dropped, and it is told `code`.
@@ -85,10 +90,7 @@ impl Session {
     /// # Errors
     /// [`StreamError`]; nothing changed.
     pub fn reset(&mut self, stream: StreamId, code: u64) -> Result<(), StreamError> {
-        if !matches!(self.phase, Phase::Open(_)) {
-            return Err(StreamError::Closed);
-        }
-        self.streams.reset(stream, code)
+        self.open_streams()?.reset(stream, code)
     }
 
     /// Wants no more of what the peer sends on a stream: what has come is dropped, and the peer is asked to stop with `code`.
@@ -96,12 +98,9 @@ impl Session {
     /// # Errors
     /// [`StreamError`]; nothing changed.
     pub fn stop(&mut self, stream: StreamId, code: u64) -> Result<(), StreamError> {
-        if !matches!(self.phase, Phase::Open(_)) {
-            return Err(StreamError::Closed);
-        }
-        let stopped = self.streams.stop(stream, code);
+        self.open_streams()?.stop(stream, code)?;
         self.settle_shutdown();
-        stopped
+        Ok(())
     }
 
     /// Sets how urgent one's own sending on a stream is: 0, before all others, to 7; 3 at first (as in RFC 9218). Larger numbers
@@ -110,10 +109,15 @@ impl Session {
     /// # Errors
     /// [`StreamError`]; nothing changed.
     pub fn set_priority(&mut self, stream: StreamId, urgency: u8) -> Result<(), StreamError> {
-        if !matches!(self.phase, Phase::Open(_)) {
-            return Err(StreamError::Closed);
+        self.open_streams()?.set_priority(stream, urgency)
+    }
+
+    fn open_streams(&mut self) -> Result<&mut Streams, StreamError> {
+        match self.phase {
+            Phase::Open(_) => Ok(&mut self.streams),
+            Phase::Handshake(_) | Phase::Undecided(_) => Err(StreamError::UnknownStream),
+            Phase::Closing(..) | Phase::Closed => Err(StreamError::Closed),
         }
-        self.streams.set_priority(stream, urgency)
     }
 
     /// Fills `out` with keying material that only the two ends of this session know, bound to `label` and `context`; the peer gets the

@@ -82,10 +82,12 @@ class Session:
         self.opened = [0, 0]
         self.opened_by_peer = [0, 0]
         self.confirmed = False
+        self.shut_down = False
 
     # What the application does.
 
     def open(self, unidirectional: bool = False) -> int:
+        assert not self.shut_down, "no new streams"
         kind = int(unidirectional)
         assert self.opened[kind] < self.may_open[kind], "as many streams are open as the peer allows"
         self.opened[kind] += 1
@@ -185,8 +187,18 @@ class Session:
             require(control.b >= side.next and side.final in (None, control.b), "final offset")
             self._count(side, control.b)
             self._end(control.stream, side)
+        elif control.code == SHUTDOWN:
+            self._on_shutdown((control.a, control.b))
         else:
-            require(control.code in (PING, SHUTDOWN), "unknown control")
+            require(control.code == PING, "unknown control")
+
+    def _on_shutdown(self, counts: tuple[int, int]) -> None:
+        for kind, count in enumerate(counts):
+            if count > self.opened_by_peer[kind]:
+                self._find(count << 2 | kind << 1 | int(not self.is_responder))
+        if not self.shut_down:
+            self.shut_down = True
+            self.controls.append(Control(SHUTDOWN, 0, self.opened[0], self.opened[1]))
 
     def _on_stop(self, number: int, side: SendingSide, code: int) -> None:
         if not side.done:

@@ -363,12 +363,6 @@ fn answer_kem(
     Ok((keyed, KemSecret::None))
 }
 
-impl From<PeerMisbehaved> for CloseReason {
-    fn from(what: PeerMisbehaved) -> Self {
-        Self::Misbehaved(what)
-    }
-}
-
 impl From<Malformed> for CloseReason {
     fn from(Malformed: Malformed) -> Self {
         Self::Misbehaved(PeerMisbehaved::MalformedPacket)

@@ -134,6 +134,7 @@ impl Streams {
         if read == Read::Packed {
             return self.recv_packed(index, out);
         }
+        stream.tell_readable();
         self.settle(index, Turn::Keeps);
         match read {
             Read::Piece { piece, end_of_stream } => {
@@ -165,6 +166,7 @@ impl Streams {
                 self.receiving.consume(piece.offsets());
             }
         }
+        stream.tell_readable();
         self.settle(index, Turn::Keeps);
         Ok(received)
     }

@@ -8,7 +8,7 @@ use super::index::Index;
 use super::recv_half::Rules;
 use super::schedule::Turn;
 use super::wire::Fragment;
-use super::{MAX_OFFSET, Streams};
+use super::{MAX_OFFSET, Opened, Streams};
 use crate::event::ProtocolCode;
 
 /// Which side of a stream, seen from here, something on the wire is about.
@@ -38,9 +38,7 @@ impl Streams {
             stream.controls.credit = true; // R-8.4-9
             stream.controls.stop = false;
         }
-        if half.is_readable() {
-            stream.events.insert(StreamNews::Readable);
-        }
+        stream.tell_readable();
         self.settle(index, Turn::Keeps);
         Ok(())
     }
@@ -106,9 +104,7 @@ impl Streams {
         self.unacknowledged = self.unacknowledged.saturating_add(missing);
         stream.controls.credit = true; // R-8.4-9
         stream.controls.stop = false;
-        if half.is_readable() {
-            stream.events.insert(StreamNews::Readable);
-        }
+        stream.tell_readable();
         self.settle(index, Turn::Keeps);
         Ok(())
     }
@@ -129,6 +125,21 @@ impl Streams {
     /// A Ping: the peer waits to hear of what has come.
     pub(crate) fn on_ping(&mut self) {
         self.asked_by_peer = !self.acknowledge.is_empty();
+    }
+
+    /// The peer says how many streams it has opened: those that it has not named yet are open from now on.
+    pub(crate) fn open_all(&mut self, opened: Opened) -> Result<(), ProtocolCode> {
+        let counts =
+            [(Direction::Bidirectional, opened.bidirectional), (Direction::Unidirectional, opened.unidirectional)];
+        for (direction, count) in counts {
+            if !self.opening.peer_may_open(direction, count) {
+                return Err(ProtocolCode::StreamLimit);
+            }
+            if let Some(last) = StreamId::new(self.role.peer(), direction, count) {
+                self.open_by_peer(last);
+            }
+        }
+        Ok(())
     }
 
     /// The stream that the peer names, opened if need be; `None` if it is done, and whatever comes for it is out of date (R-8.2-4).

@@ -60,6 +60,13 @@ pub struct Received {
     pub end_of_stream: bool,
 }
 
+/// How many streams one end has opened since the session began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opened {
+    pub(crate) bidirectional: u64,
+    pub(crate) unidirectional: u64,
+}
+
 /// How much the streams of a session hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -165,6 +172,14 @@ impl Streams {
     /// Room to pack and unpack one message of up to 64 KiB, and for what the packer uses while it does: with compression, on top of
     /// [`max_bytes`](Self::max_bytes).
     pub(crate) const COMPRESSION_BYTES: usize = Packing::MAX_BYTES;
+
+    /// How many streams this side has opened in all.
+    pub(crate) fn opened(&self) -> Opened {
+        Opened {
+            bidirectional: self.opening.opened(Direction::Bidirectional),
+            unidirectional: self.opening.opened(Direction::Unidirectional),
+        }
+    }
 
     /// Whether all streams are done.
     pub(crate) fn is_empty(&self) -> bool {

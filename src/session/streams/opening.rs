@@ -88,6 +88,11 @@ impl Opening {
         self.own_open < self.own_max && self.own.get(direction).credit.available() > 0
     }
 
+    /// How many streams of one's own have been opened.
+    pub(super) const fn opened(&self, direction: Direction) -> u64 {
+        self.own.get(direction).credit.spent()
+    }
+
     /// Whether a stream of one's own has been opened.
     pub(super) const fn has_opened(&self, direction: Direction, index: u64) -> bool {
         index <= self.own.get(direction).credit.spent()

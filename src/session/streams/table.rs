@@ -5,7 +5,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::events::EventSet;
+use super::events::{EventSet, StreamNews};
 use super::id::StreamId;
 use super::index::Index;
 use super::queue::Links;
@@ -41,6 +41,15 @@ impl Stream {
             events: EventSet::default(),
             controls: ControlSet::default(),
             links: Links::default(),
+        }
+    }
+
+    /// Has the application told that there is something to read for as long as there is, and no longer.
+    pub(super) fn tell_readable(&mut self) {
+        if self.recv.as_ref().is_some_and(RecvHalf::is_readable) {
+            self.events.insert(StreamNews::Readable);
+        } else {
+            self.events.remove(StreamNews::Readable);
         }
     }
 

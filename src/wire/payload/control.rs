@@ -50,8 +50,13 @@ pub(crate) enum Control {
         /// The application's reason.
         code: u64,
     },
-    /// The sender takes no new streams.
-    Shutdown,
+    /// The sender opens no more streams, and takes no more.
+    Shutdown {
+        /// How many bidirectional streams it has opened.
+        bidirectional: u64,
+        /// How many unidirectional streams it has opened.
+        unidirectional: u64,
+    },
 }
 
 impl Control {
@@ -73,7 +78,7 @@ impl Control {
             }
             Code::Reset => Self::Reset { stream, code: a, final_offset: b },
             Code::Stop => Self::Stop { stream, code: a },
-            Code::Shutdown => Self::Shutdown,
+            Code::Shutdown => Self::Shutdown { bidirectional: a, unidirectional: b },
             _ => return Err(PayloadError::UnknownControl), // R-8.7-1
         };
         // Unknown flags (R-8.1-3), and Done where it says nothing (R-8.7-2).
@@ -90,7 +95,7 @@ impl Control {
             Self::StreamCredit { unidirectional, limit } => (Code::StreamCredit, u64::from(unidirectional), limit, 0),
             Self::Reset { stream, code, final_offset } => (Code::Reset, stream, code, final_offset),
             Self::Stop { stream, code } => (Code::Stop, stream, code, 0),
-            Self::Shutdown => (Code::Shutdown, 0, 0, 0),
+            Self::Shutdown { bidirectional, unidirectional } => (Code::Shutdown, 0, bidirectional, unidirectional),
         };
         let flags = match self {
             Self::Credit { done: true, .. } => Flags::Done,

@@ -34,7 +34,8 @@ fn fragments(max: usize) -> impl Strategy<Value = Fragments> {
 fn control() -> impl Strategy<Value = Control> {
     prop_oneof![
         Just(Control::Ping),
-        Just(Control::Shutdown),
+        any::<[u64; 2]>()
+            .prop_map(|[bidirectional, unidirectional]| Control::Shutdown { bidirectional, unidirectional }),
         any::<[u64; 2]>().prop_map(|[received, limit]| Control::SessionCredit { received, limit }),
         (1..=u64::MAX, any::<[u64; 2]>(), any::<bool>())
             .prop_map(|(stream, [received, limit], done)| Control::Credit { stream, received, limit, done }),
@@ -265,7 +266,7 @@ fn controls_come_first_or_not_at_all() {
     writer.fragment_space().unwrap()[0] = 7;
     let end = Fragment { stream: 4, offset: 0, end_of_message: true, end_of_stream: false, compressed: false };
     writer.commit_fragment(&end, 1);
-    assert!(!writer.control(&Control::Shutdown));
+    assert!(!writer.control(&Control::Ping));
     let len = writer.finish();
     assert_eq!(read(&buf[..len]), Ok((vec![Control::Ping], vec![(end, vec![7])])));
 }
