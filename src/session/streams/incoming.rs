@@ -127,7 +127,7 @@ impl Streams {
         self.asked_by_peer = !self.acknowledge.is_empty();
     }
 
-    /// The peer says how many streams it has opened: those that it has not named yet are open from now on.
+    /// The peer says how many streams it has opened: those that it has not named yet are open from now on (R-9.4-3).
     pub(crate) fn open_all(&mut self, opened: Opened) -> Result<(), ProtocolCode> {
         let counts =
             [(Direction::Bidirectional, opened.bidirectional), (Direction::Unidirectional, opened.unidirectional)];
