@@ -9,11 +9,7 @@ use aitcp::crypto::{keygen::IdentityKey, rustcrypto::RustCrypto};
 use aitcp::{Admission, Carrier, ClientConfig, Direction, Ending, Event, Expect, Instant, Seed, ServerConfig, Session};
 use getrandom::{SysRng, rand_core::UnwrapErr};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    run()
-}
-
-pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // Who is who. Agents keep their keys in files; these two live for as long as the example runs.
     let mut rng = UnwrapErr(SysRng);
     let alice_key = IdentityKey::generate(&RustCrypto, &mut rng)?;

@@ -12,11 +12,7 @@ use std::time::Duration;
 use aitcp::{CloseReason, Instant, Session};
 use common::{Failure, act, sessions};
 
-fn main() -> Result<(), Failure> {
-    run()
-}
-
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn main() -> Result<(), Failure> {
     // In life the responder would be another process, with these two pipes as its standard input and output.
     let (from_responder, to_initiator) = io::pipe()?;
     let (from_initiator, to_responder) = io::pipe()?;

@@ -12,25 +12,17 @@ use common::{Failure, act, sessions};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-fn main() -> Result<(), Failure> {
-    run()
-}
-
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn main() -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let near = TcpStream::connect(listener.local_addr()?)?;
     let (far, _) = listener.accept()?;
     far.set_nonblocking(true)?;
     let (initiator, responder) = sessions()?;
     let mut poll = Poll::new()?;
-    let mut peers = [(initiator, near), (responder, TcpStream::from_std(far))].map(|(session, socket)| Peer {
-        session,
-        socket,
-        inbox: Vec::new(),
-        outbox: Vec::new(),
-    });
-    for (token, peer) in peers.iter_mut().enumerate() {
-        poll.registry().register(&mut peer.socket, Token(token), Interest::READABLE | Interest::WRITABLE)?;
+    let peer = |session, socket| Peer { session, socket, inbox: Vec::new(), outbox: Vec::new() };
+    let mut peers = [peer(initiator, near), peer(responder, TcpStream::from_std(far))];
+    for peer in &mut peers {
+        poll.registry().register(&mut peer.socket, Token(0), Interest::READABLE | Interest::WRITABLE)?;
     }
 
     let start = std::time::Instant::now();
@@ -41,7 +33,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         let next = peers.iter().filter_map(|peer| peer.session.poll_timeout()).min();
         poll.poll(&mut events, next.map(|deadline| deadline - now()))?;
         for peer in &mut peers {
-            peer.turn(now())?; // a loop over many sockets serves those that `events` and a heap of deadlines name
+            peer.turn(now())?; // with many: those whose tokens are in `events`, and those that are due
         }
     }
     Ok(())

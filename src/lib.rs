@@ -1,7 +1,91 @@
-//! AI-TCP: a secure, resumable message protocol between agents, as a pure state machine.
+//! AI-TCP: a secure message protocol between agents (programs that hold a key), as a pure state machine.
 //!
 //! Bytes and timestamps go in, bytes and events come out. Nothing in this crate opens a socket, reads a clock, starts a thread or
-//! asks an operating system for randomness.
+//! asks an operating system for randomness. It is `no_std` with `alloc`, and runs in any event loop over any ordered byte stream.
+//!
+//! The protocol is specified in `schemas/SPECIFICATION.md`; rule numbers such as R-6.3-2 in this documentation are from there.
+//!
+//! # The parts
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`PeerId`] | an agent's name: its Ed25519 public key, written `aitcp1...` |
+//! | [`IdentityKey`](crypto::keygen::IdentityKey) | the private key behind a name |
+//! | [`ClientConfig`], [`ServerConfig`] | who an end is, whom it talks to, how much it takes; immutable, shared between sessions |
+//! | [`Session`] | one end of a conversation with one peer. The documentation of the type has the shortest whole program |
+//! | [`Event`] | something that the owner of a session can act on |
+//! | [`StreamId`] | one of a session's streams: an ordered sequence of messages, in one direction or both |
+//!
+//! # Embedding it in an event loop
+//!
+//! A driver moves bytes and tells the time; [`Session`] does the rest. Once per turn, for every session that has something to do:
+//!
+//! 1. Put what the carrier gave behind what was left of the last time, show both to [`Session::handle_stream`], and keep what it did
+//!    not consume: the beginning of a packet. When the carrier has ended, call [`Session::handle_link_lost`].
+//! 2. Call [`Session::handle_timeout`], if the time of [`Session::poll_timeout`] has come (or always: it does no harm).
+//! 3. Take events with [`Session::poll_event`] until there are none, and act on them.
+//! 4. Write what [`Session::poll_transmit`] gives, in order, until it gives nothing or the carrier takes no more. Ask for the next
+//!    packets only when the last ones are gone: what waits in the session can still be arranged by priority, what was given cannot.
+//! 5. If [`Session::is_drained`], end the carrier and forget the session. Else sleep until there are bytes, or room for them, or until
+//!    [`Session::poll_timeout`].
+//!
+//! A call of the application's at any other time can produce output as well: follow it with step 4. A buffer of
+//! [`Session::max_packet`] bytes always suffices for step 1, and one of 1,232 for step 4.
+//!
+//! **Ending a TCP connection.** After the last packet, shut down the writing half and read until the peer ends its own (or for a
+//! second). Closing a socket with unread bytes resets the connection, and what the peer has not read yet, your close among it, is lost.
+//!
+//! The source has whole drivers as examples: over two buffers, `mio` and a pair of pipes. The crate `aitcp-std` is one for threads.
+//!
+//! # Policies
+//!
+//! Both ends always authenticate, and both always say whom they accept; there is no default.
+//!
+//! - An initiator [expects](Expect) one identity, or decides when it sees who answered. Its own identity is revealed only after that.
+//! - A responder [admits](Admission) a list, anyone, or decides for each. Before it has, it delivers and sends no byte of an application.
+//!
+//! Who decides gets [`Event::PeerIdentified`] and looks at [`Session::handshake`], then calls [`Session::decide`] within
+//! [`Timeouts::verdict`]. An identity is proof of a key, and of nothing else: what its holder may do is the application's business.
+//!
+//! # Credentials
+//!
+//! Either end can show up to [`MAX_CREDENTIALS`] bytes beside its identity ([`ClientConfig::with_credentials`]): a token, a
+//! certificate, anything. They are encrypted and bound to the handshake, and opaque to the protocol; whoever decides finds them in
+//! [`HandshakeInfo::credentials`].
+//!
+//! # External signers
+//!
+//! A key can be in hardware, in an agent process or on another machine. With [`Signer::External`], the handshake raises
+//! [`Event::SignatureWanted`] and waits: have [`Session::to_sign`] signed with Ed25519 as it is, and hand the signature to
+//! [`Session::provide_signature`]. Other sessions go on meanwhile; [`Timeouts::handshake`] bounds the waiting.
+//!
+//! # Limits and memory
+//!
+//! Every queue, table and buffer has a bound in [`Limits`], and [`Limits::max_bytes`] adds them up. Windows are what a peer may have
+//! sent and the application has not read, so a slow reader stops the peer and not the program. Buffers come from a pool as they are
+//! needed: an idle stream holds none. A message can be longer than all of them; it passes through in pieces.
+//!
+//! # Errors
+//!
+//! - [`ConfigError`]: a configuration that cannot work, before anything starts.
+//! - `Err` of any other call: what was asked for cannot be done, and **nothing has changed**. Each kind of call has an error of its own;
+//!   those that waiting mends are called `Blocked`, and name the event to wait for.
+//! - What a peer or an attacker sends is never an `Err`. If it ends the session, that is one [`Event::Closed`] with a [`CloseReason`].
+//! - [`CloseReason::LinkLost`] is the end of a carrier without a sealed close: bytes may be missing. It is never a clean end.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `rustcrypto` | yes | the built-in crypto provider; without it, bring one by the traits of [`crypto::provider`] |
+//! | `hybrid` | yes | the suites with X25519 and ML-KEM-768 |
+//! | `compression` | yes | LZ4 for whole messages, where both ends ask for it |
+//! | `keylog` | no | hands traffic secrets to a log of the caller's, for debugging |
+//!
+//! # What is not there yet
+//!
+//! Datagram carriers; sessions that outlive their connection, and tickets; new keys within a session; receipts; an endpoint that routes
+//! many sessions behind one socket. The README has the list.
 #![no_std]
 #![deny(missing_docs, unsafe_code)]
 #![cfg_attr(
@@ -53,3 +137,7 @@ pub use session::{
     Direction, Ending, HandshakeInfo, MIN_TRANSMIT, Received, Session, Stats, StreamId, StreamInput, Transmit,
 };
 pub use time::Instant;
+
+#[cfg(all(doctest, feature = "rustcrypto"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -15,15 +15,15 @@ mod mio_loop;
 
 #[test]
 fn bare_loop_runs() {
-    bare_loop::run().unwrap();
+    bare_loop::main().unwrap();
 }
 
 #[test]
 fn custom_transport_runs() {
-    custom_transport::run().unwrap();
+    custom_transport::main().unwrap();
 }
 
 #[test]
 fn mio_runs() {
-    mio_loop::run().unwrap();
+    mio_loop::main().unwrap();
 }

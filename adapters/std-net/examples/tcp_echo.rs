@@ -14,11 +14,7 @@ use aitcp_std::{Connection, Stream};
 
 const MAX_MESSAGE: usize = 1 << 20;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    run()
-}
-
-pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let server_key = generate_key()?;
     let client_key = generate_key()?;
     let server_id = server_key.peer_id();
