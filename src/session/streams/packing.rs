@@ -35,11 +35,11 @@ pub(super) struct Packing {
     unpacked: Option<Unpacked>,
 }
 
-/// Which message is unpacked: that of a stream at an offset, the piece that it is there, and how long it has become.
+/// Which message is unpacked: the one at the front of a stream, the piece that it is there, and how long it has become. It is
+/// forgotten when it has been read, so that there is no mistaking it for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unpacked {
     stream: StreamId,
-    offset: u64,
     piece: Piece,
     plain_len: usize,
 }
@@ -88,8 +88,7 @@ impl Packing {
         max_message: u64,
         out: &mut [u8],
     ) -> Result<Plain, ProtocolCode> {
-        let offset = half.read_offset();
-        let kept = self.unpacked.filter(|unpacked| (unpacked.stream, unpacked.offset) == (stream, offset));
+        let kept = self.unpacked.filter(|unpacked| unpacked.stream == stream);
         let Unpacked { piece, plain_len, .. } = match kept {
             Some(unpacked) => unpacked,
             None => {
@@ -103,7 +102,7 @@ impl Packing {
                 if is_with_reader {
                     return Ok(Plain { len: plain_len, end: Some(piece) });
                 }
-                *self.unpacked.insert(Unpacked { stream, offset, piece, plain_len })
+                *self.unpacked.insert(Unpacked { stream, piece, plain_len })
             }
         };
         let rest = self.plain.get(half.given()..plain_len).unwrap_or_default();

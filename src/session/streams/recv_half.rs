@@ -266,11 +266,6 @@ impl RecvHalf {
         self.front_packed = self.front_packed.map(|given| given.saturating_add(len));
     }
 
-    /// Where the application reads.
-    pub(super) const fn read_offset(&self) -> u64 {
-        self.ring.base()
-    }
-
     /// Whether the message at the front has come to its end, not just its beginning.
     const fn front_is_whole(&self) -> bool {
         self.message < self.ring.len()
@@ -289,7 +284,6 @@ impl RecvHalf {
     fn drop_held(&mut self, pool: &mut BlockPool) -> u64 {
         let dropped = self.credit.held();
         self.ring.clear(pool);
-        self.front_packed = None;
         self.credit.consume(dropped);
         dropped
     }

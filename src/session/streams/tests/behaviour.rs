@@ -186,6 +186,20 @@ fn a_stop_makes_the_sender_reset() {
 }
 
 #[test]
+fn nobody_is_asked_to_stop_what_has_ended() {
+    let mut pair = pair();
+    let id = pair.a.open(Direction::Unidirectional).unwrap();
+    pair.a.send(id, b"x", false).unwrap();
+    pair.settle();
+    pair.b.stop(id, 9).unwrap();
+    pair.a.send(id, b"y", true).unwrap();
+    pair.a.finish(id).unwrap();
+    pair.a_to_b(1);
+    let done = Control::Credit { stream: id, received: 3, limit: 4_096, done: true };
+    assert_eq!(packet(&mut pair.b, 100, 8), [Item::Control(done)]);
+}
+
+#[test]
 fn a_stopped_sender_is_told_at_each_call_until_the_stream_is_done() {
     let mut pair = pair();
     let id = pair.a.open(Direction::Bidirectional).unwrap();
@@ -282,4 +296,46 @@ fn acknowledgements_share_a_packet_that_goes_out_anyway() {
     pair.b.send(id, b"answer", true).unwrap();
     pair.settle();
     assert_eq!(pair.a.usage().buffered, 0);
+}
+
+/// R-8.5-7.
+#[test]
+fn what_many_streams_received_is_reported_when_it_is_a_quarter_of_the_sessions_credit() {
+    let mut pair = pair();
+    let ids = [(); 3].map(|()| pair.a.open(Direction::Unidirectional).unwrap());
+    for (id, len) in ids.into_iter().zip([500, 500, 23]) {
+        pair.a.send(id, &vec![0; len], false).unwrap();
+    }
+    pair.settle();
+    assert_eq!(pair.a.usage().buffered, 1_023);
+    pair.a.send(ids[2], &[0], false).unwrap();
+    pair.settle();
+    assert_eq!(pair.a.usage().buffered, 0, "all of them are reported");
+}
+
+/// A stream that waits for room that another one takes has nothing of its own to be acknowledged.
+#[test]
+fn the_peer_is_asked_for_the_room_that_other_streams_take() {
+    let mut limits = limits(4_096, 8);
+    limits.stream_window = 4;
+    let mut pair = Pair::equal(&limits);
+    let taker = pair.a.open(Direction::Unidirectional).unwrap();
+    let waiter = pair.a.open(Direction::Unidirectional).unwrap();
+    let taken = |pair: &mut Pair| pair.b.recv(taker, &mut [0; 8]).unwrap().len;
+    assert_eq!(pair.a.send(taker, &[1; 8], false), Ok(8));
+    assert_eq!(pair.a.send(waiter, &[2; 1], false), Err(SendError::Blocked));
+    // Four bytes go, and wait to be read; the other four have no credit. The peer is asked, and has nothing new to say.
+    let arrives = packet(&mut pair.a, 100, 8);
+    assert_eq!(arrives.len(), 1);
+    hand_over(&mut pair.b, &arrives).unwrap();
+    assert_eq!(packet(&mut pair.a, 100, 8), [Item::Control(Control::Ping)]);
+    assert!(!pair.a.has_output(), "one question is enough");
+    assert_eq!(taken(&mut pair), 4);
+    // New credit, as from a peer that does not acknowledge along with it; the other four go, and are worth a new question.
+    pair.a.on_credit(taker.as_u64(), 0, 8, false).unwrap();
+    assert!(matches!(packet(&mut pair.a, 100, 8)[..], [Item::Fragment(..)]));
+    assert_eq!(packet(&mut pair.a, 100, 8), [Item::Control(Control::Ping)]);
+    pair.a.on_credit(taker.as_u64(), 8, 8, false).unwrap();
+    assert_eq!(events(&mut pair.a), [StreamEvent::Writable(waiter)]);
+    assert_eq!(pair.a.send(waiter, &[2; 1], false), Ok(1));
 }

@@ -91,8 +91,9 @@ fn a_packed_message_is_readable_when_it_is_whole() {
 fn packed_messages_of_several_streams_can_be_read_in_turns() {
     let mut pair = packing_pair(&roomy());
     let ids = [(); 3].map(|()| pair.a.open(Direction::Unidirectional).unwrap());
-    for (index, id) in ids.into_iter().enumerate() {
-        pair.a.send(id, &long(1_000 + index), true).unwrap();
+    let expected = [1, 2, 3].map(|each| vec![each; 1_000 + usize::from(each)]);
+    for (id, message) in ids.into_iter().zip(&expected) {
+        pair.a.send(id, message, true).unwrap();
     }
     pair.settle();
     let mut messages = [(); 3].map(|()| Vec::new());
@@ -101,10 +102,10 @@ fn packed_messages_of_several_streams_can_be_read_in_turns() {
         for (index, id) in ids.into_iter().enumerate() {
             let received = pair.b.recv(id, &mut buffer).unwrap();
             messages[index].extend_from_slice(&buffer[..received.len]);
-            assert_eq!(received.end_of_message, messages[index].len() == 1_000 + index);
+            assert_eq!(received.end_of_message, messages[index].len() == expected[index].len());
         }
     }
-    assert_eq!(messages, [long(1_000), long(1_001), long(1_002)]);
+    assert_eq!(messages, expected);
 }
 
 /// R-8.9-5.
