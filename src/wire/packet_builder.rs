@@ -11,7 +11,9 @@ use core::num::NonZeroU64;
 use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
 use super::{HEADER_LEN, Header, PacketKind, Params, tables};
-use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN, TAG_LEN};
+use crate::crypto::provider::TAG_LEN;
+#[cfg(any(test, feature = "hybrid"))]
+use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN};
 use crate::event::RefuseCode;
 use crate::role::Role;
 
@@ -135,11 +137,13 @@ impl Accept<'_> {
 }
 
 /// A KemOffer in the clear, with room for the tag.
+#[cfg(any(test, feature = "hybrid"))]
 pub(crate) fn kem_offer(receiver: NonZeroU64, encapsulation_key: &[u8; KEM_KEY_LEN]) -> Vec<u8> {
     with_tag_room(assemble(PacketKind::KemOffer, Some(receiver), &[encapsulation_key], TAG_LEN))
 }
 
 /// A KemReply in the clear, with room for the tag.
+#[cfg(any(test, feature = "hybrid"))]
 pub(crate) fn kem_reply(receiver: NonZeroU64, ciphertext: &[u8; KEM_CIPHERTEXT_LEN]) -> Vec<u8> {
     with_tag_room(assemble(PacketKind::KemReply, Some(receiver), &[ciphertext], TAG_LEN))
 }

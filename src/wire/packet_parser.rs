@@ -12,6 +12,7 @@ use core::num::NonZeroU64;
 
 use flatbuffers::{Follow, Vector, Verifiable, VerifierOptions};
 
+#[cfg(any(test, feature = "hybrid"))]
 use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN};
 
 pub(crate) use auth::{AuthError, AuthView};
@@ -36,11 +37,13 @@ pub(super) const MAX_TICKET: usize = 512;
 pub(crate) struct Malformed;
 
 /// The body of a KemOffer: the ML-KEM-768 encapsulation key and nothing else.
+#[cfg(any(test, feature = "hybrid"))]
 pub(crate) fn kem_offer(body: &[u8]) -> Result<&[u8; KEM_KEY_LEN], Malformed> {
     body.try_into().map_err(|_| Malformed)
 }
 
 /// The body of a KemReply: the ML-KEM-768 ciphertext and nothing else.
+#[cfg(any(test, feature = "hybrid"))]
 pub(crate) fn kem_reply(body: &[u8]) -> Result<&[u8; KEM_CIPHERTEXT_LEN], Malformed> {
     body.try_into().map_err(|_| Malformed)
 }

@@ -1,6 +1,7 @@
 //! What both roles have once Hello and Accept have crossed: the keys of epoch 1 and the running transcript.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "hybrid")]
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
@@ -29,6 +30,7 @@ pub(super) struct Keyed {
     pub(super) transcript: Transcript,
     pub(super) secret: HandshakeSecret,
     /// Epoch 1, by sender.
+    #[cfg(feature = "hybrid")]
     pub(super) initiator: TrafficSecret,
     pub(super) responder: TrafficSecret,
     /// Names the link in key logs.
@@ -51,7 +53,16 @@ impl Keyed {
         let responder = secret.traffic(Role::Responder, &hash);
         shared.log_secret("I_HS", random, &initiator);
         shared.log_secret("R_HS", random, &responder);
-        Self { suite, ids, transcript, secret, initiator, responder, random: *random }
+        Self {
+            suite,
+            ids,
+            transcript,
+            secret,
+            #[cfg(feature = "hybrid")]
+            initiator,
+            responder,
+            random: *random,
+        }
     }
 
     /// The number of the auth packet in its direction: a hybrid suite has a KEM packet before it.
@@ -98,6 +109,7 @@ impl Keyed {
     }
 
     /// The epoch-1 secret of this sender.
+    #[cfg(feature = "hybrid")]
     pub(super) fn secret_of(&self, sender: Role) -> &TrafficSecret {
         match sender {
             Role::Initiator => &self.initiator,

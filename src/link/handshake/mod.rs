@@ -41,6 +41,7 @@ use crate::wire::{HEADER_LEN, Header};
 
 /// A handshake in either role.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a session has one, behind a box, and only until it is established")]
 pub(crate) enum Handshake {
     Initiator(Initiator),
     Responder(Responder),

@@ -48,8 +48,8 @@ enum State {
     Hello,
     Signature(Box<AwaitSignature>),
     #[cfg(feature = "hybrid")]
-    KemReply(AwaitKemReply),
-    InitiatorAuth(AwaitInitiatorAuth),
+    KemReply(Box<AwaitKemReply>),
+    InitiatorAuth(Box<AwaitInitiatorAuth>),
     /// The handshake is over, one way or the other.
     Over,
 }
@@ -199,41 +199,38 @@ impl Responder {
         out.append(&mut packet);
         #[cfg(feature = "hybrid")]
         if let Some(seed) = kem {
-            self.state = State::KemReply(AwaitKemReply { keyed, seed, asked });
+            self.state = State::KemReply(Box::new(AwaitKemReply { keyed, seed, asked }));
             return;
         }
         #[cfg(not(feature = "hybrid"))]
         let () = kem;
         let (mastered, transcript) = Mastered::new(shared, keyed, KemSecret::None);
-        self.state = State::InitiatorAuth(AwaitInitiatorAuth { mastered, transcript, asked });
+        self.state = State::InitiatorAuth(Box::new(AwaitInitiatorAuth { mastered, transcript, asked }));
     }
 
     #[cfg(feature = "hybrid")]
     fn on_kem_reply(&mut self, packet: Packet<'_>) -> Result<Progress, CloseReason> {
-        let State::KemReply(AwaitKemReply { keyed, .. }) = &self.state else {
-            return Err(PeerMisbehaved::UnexpectedPacket.into());
-        };
+        let State::KemReply(awaiting) = &self.state else { return Err(PeerMisbehaved::UnexpectedPacket.into()) };
+        let keyed = &awaiting.keyed;
         let config = Arc::clone(&self.config);
         let raw_header = packet.raw_header();
         let body = keyed.open(&config.shared, &keyed.initiator, PacketNumber::FIRST, packet)?;
         let ciphertext = kem_reply(body)?;
-        let (State::KemReply(AwaitKemReply { mut keyed, seed, asked }), Some(kem)) =
-            (self.take_state(), config.shared.provider.ml_kem_768())
-        else {
+        let (State::KemReply(awaited), Some(kem)) = (self.take_state(), config.shared.provider.ml_kem_768()) else {
             return Err(PeerMisbehaved::UnexpectedPacket.into());
         };
+        let AwaitKemReply { mut keyed, seed, asked } = *awaited;
         keyed.transcript.absorb(&raw_header);
         keyed.transcript.absorb(body);
         let secret = KemSecret::Shared(seed.decapsulate(kem, ciphertext));
         let (mastered, transcript) = Mastered::new(&config.shared, keyed, secret);
-        self.state = State::InitiatorAuth(AwaitInitiatorAuth { mastered, transcript, asked });
+        self.state = State::InitiatorAuth(Box::new(AwaitInitiatorAuth { mastered, transcript, asked }));
         Ok(Progress::Waiting)
     }
 
     fn on_initiator_auth(&mut self, packet: Packet<'_>) -> Result<Progress, CloseReason> {
-        let State::InitiatorAuth(AwaitInitiatorAuth { mastered, transcript, .. }) = &self.state else {
-            return Err(PeerMisbehaved::UnexpectedPacket.into());
-        };
+        let State::InitiatorAuth(awaiting) = &self.state else { return Err(PeerMisbehaved::UnexpectedPacket.into()) };
+        let AwaitInitiatorAuth { mastered, transcript, .. } = &**awaiting;
         let config = Arc::clone(&self.config);
         let shared = &config.shared;
         let keys = mastered.packet_keys(shared);
@@ -244,9 +241,10 @@ impl Responder {
         let verified = VerifiedPeer::verify(shared.provider.as_ref(), &expected, transcript, &raw_header, body);
         let (peer, transcript) = verified?;
 
-        let State::InitiatorAuth(AwaitInitiatorAuth { mastered, asked, .. }) = self.take_state() else {
+        let State::InitiatorAuth(awaited) = self.take_state() else {
             return Err(PeerMisbehaved::UnexpectedPacket.into());
         };
+        let AwaitInitiatorAuth { mastered, asked, .. } = *awaited;
         let suite = mastered.suite;
         let (keys, exporter) = mastered.into_established(shared, Role::Responder, &transcript);
         let Asked { app_protocol, realm } = asked;

@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::crypto::key_schedule::TranscriptHash;
+#[cfg(any(test, feature = "hybrid"))]
 use crate::crypto::provider::TAG_LEN;
 
 /// A running SHA-256 over headers and plaintext bodies, in the order of the handshake (R-6.5-1).
@@ -22,6 +23,7 @@ impl Transcript {
     }
 
     /// Takes in a packet of this end's that is about to be sealed: everything but the room for its tag.
+    #[cfg(any(test, feature = "hybrid"))]
     pub(super) fn absorb_unsealed(&mut self, packet: &[u8]) {
         let without_tag = packet.len().saturating_sub(TAG_LEN);
         self.absorb(packet.get(..without_tag).unwrap_or_default());
