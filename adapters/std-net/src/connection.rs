@@ -20,8 +20,7 @@ use crate::stream::Stream;
 pub trait Owner {
     /// Whether to go on with this peer, which has proved its identity. Asked under [`Expect::Ask`] and
     /// [`Admission::Ask`](aitcp::Admission::Ask).
-    fn verdict(&mut self, peer: &HandshakeInfo) -> Verdict {
-        let _ = peer;
+    fn verdict(&mut self, _peer: &HandshakeInfo) -> Verdict {
         Verdict::Refuse
     }
 
@@ -29,8 +28,7 @@ pub trait Owner {
     ///
     /// # Errors
     /// Whatever went wrong with the signer. The handshake is given up, and the error passed on.
-    fn sign(&mut self, to_sign: &[u8]) -> io::Result<[u8; 64]> {
-        let _ = to_sign;
+    fn sign(&mut self, _to_sign: &[u8]) -> io::Result<[u8; 64]> {
         Err(ErrorKind::Unsupported.into())
     }
 }
@@ -65,13 +63,13 @@ impl Connection {
     /// [`ErrorKind::InvalidInput`] with the [`ConfigError`](aitcp::ConfigError) for a configuration that cannot work; what
     /// [`Owner::sign`] failed with; else the [`CloseReason`].
     pub fn connect(
-        socket: TcpStream,
+        tcp: TcpStream,
         config: Arc<ClientConfig>,
         expect: Expect,
         owner: &mut dyn Owner,
     ) -> io::Result<Self> {
         let session = Session::connect(Instant::ORIGIN, config, expect, Carrier::Stream, seed()?);
-        Self::establish(Driver::new(socket, session.map_err(misuse)?)?, owner)
+        Self::establish(Driver::new(tcp, session.map_err(misuse)?)?, owner)
     }
 
     /// Does the handshake as responder on a TCP connection that has just been accepted. It takes as long as the peer makes it, up to
@@ -79,9 +77,9 @@ impl Connection {
     ///
     /// # Errors
     /// As with [`connect`](Self::connect).
-    pub fn accept(socket: TcpStream, config: Arc<ServerConfig>, owner: &mut dyn Owner) -> io::Result<Self> {
+    pub fn accept(tcp: TcpStream, config: Arc<ServerConfig>, owner: &mut dyn Owner) -> io::Result<Self> {
         let session = Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?);
-        Self::establish(Driver::new(socket, session.map_err(misuse)?)?, owner)
+        Self::establish(Driver::new(tcp, session.map_err(misuse)?)?, owner)
     }
 
     fn establish(driver: Driver, owner: &mut dyn Owner) -> io::Result<Self> {

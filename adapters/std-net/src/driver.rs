@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aitcp::{Event, Instant, Session, StreamError, StreamId};
+use aitcp::{CloseReason, Event, Instant, Session, Stats, StreamError, StreamId};
 
 use crate::error::{closed, misuse};
 
@@ -47,14 +47,11 @@ pub(crate) struct State {
     pub(crate) no_new_streams: bool,
     /// Streams that are in `incoming` or have a sender, and whether that was finished or stopped.
     pub(crate) sending: HashMap<StreamId, Option<Event>>,
-    /// Counts changes, so that a thread that was busy writing misses none.
-    changes: u64,
     /// A buffer, and how much of it is filled: what was read and is not a whole packet yet. `None` while a thread reads.
     inbox: Option<(Box<[u8]>, usize)>,
-    /// A buffer, and what of it has still to be written. `None` while a thread writes.
+    /// A buffer, and what of it has still to be written. `None` while a thread writes, and for good
+    /// when the socket is broken.
     outbox: Option<(Box<[u8]>, Range<usize>)>,
-    /// Nothing more is written, since the session is over or the socket broken.
-    write_ended: bool,
     read_ended: bool,
 }
 
@@ -71,10 +68,8 @@ impl Driver {
             incoming: VecDeque::new(),
             no_new_streams: false,
             sending: HashMap::new(),
-            changes: 0,
             inbox: Some((vec![0; BUFFER].into(), 0)),
             outbox: Some((vec![0; BUFFER].into(), 0..0)),
-            write_ended: false,
             read_ended: false,
         };
         let origin = std::time::Instant::now();
@@ -102,12 +97,13 @@ impl Driver {
         loop {
             state.take_events();
             let outcome = step(&mut state);
-            let (seen, end) = (state.changes, state.session.close_reason());
+            let seen = state.progress();
             state = self.flush(state, deadline);
-            match (outcome?, end) {
+            match (outcome?, seen.1) {
                 (Some(value), _) => return Ok(value),
                 (None, Some(reason)) => return Err(closed(reason)),
-                (None, None) if state.changes != seen => {}
+                // Another thread may have brought what is waited for while this one was writing.
+                (None, None) if state.progress() != seen => {}
                 (None, None) if self.now() >= deadline => return Err(ErrorKind::TimedOut.into()),
                 (None, None) => state = self.read(state, deadline),
             }
@@ -124,8 +120,7 @@ impl Driver {
 
     /// Writes what the session has to send, unless another thread does; that one goes on until there is nothing.
     fn flush<'a>(&'a self, mut state: Guard<'a>, deadline: Instant) -> Guard<'a> {
-        while !state.write_ended {
-            let Some((mut bytes, mut rest)) = state.outbox.take() else { break };
+        while let Some((mut bytes, mut rest)) = state.outbox.take() {
             if rest.is_empty() {
                 let transmit = state.session.poll_transmit(self.now(), &mut bytes);
                 rest = 0..transmit.ok().flatten().map_or(0, |transmit| transmit.len);
@@ -133,29 +128,29 @@ impl Driver {
             if rest.is_empty() {
                 state.outbox = Some((bytes, rest));
                 if state.session.is_drained() {
-                    state.write_ended = true;
                     let _ = self.socket.shutdown(Shutdown::Write);
-                    self.tell(&mut state);
+                    self.changed.notify_all();
                 }
                 break;
             }
             drop(state);
             let written = (&self.socket).write(bytes.get(rest.clone()).unwrap_or_default());
             state = self.lock();
-            let mut stuck = written.as_ref().is_err_and(is_timeout);
-            match written {
-                Ok(len) => rest.start = rest.start.saturating_add(len),
-                Err(_) => state.write_ended = !stuck,
-            }
+            rest.start = match written {
+                Ok(len) => rest.start.saturating_add(len),
+                Err(ref error) if is_timeout(error) => rest.start,
+                Err(_) => break, // what the peer has said last can still be read
+            };
+            let mut stuck = written.is_err();
             state.outbox = Some((bytes, rest));
             if stuck && self.now() >= deadline {
-                self.tell(&mut state);
+                self.changed.notify_all();
                 break;
             }
             while stuck && state.inbox.is_some() {
-                let before = state.session.stats().bytes_received;
+                let seen = state.progress();
                 state = self.read(state, self.after(MOMENT));
-                stuck = state.session.stats().bytes_received > before;
+                stuck = state.progress() != seen;
             }
         }
         state
@@ -180,8 +175,7 @@ impl Driver {
                 bytes.copy_within(input.consumed..held, 0);
                 held = held.saturating_sub(input.consumed);
             }
-            // Once nothing can be written, the peer has had its time for last words.
-            Err(error) if is_timeout(&error) && !state.write_ended => {}
+            Err(error) if is_timeout(&error) => {}
             _ => {
                 state.read_ended = true;
                 state.session.handle_link_lost(now);
@@ -189,14 +183,8 @@ impl Driver {
         }
         state.session.handle_timeout(now);
         state.inbox = Some((bytes, held));
-        state.take_events();
-        self.tell(&mut state);
-        state
-    }
-
-    fn tell(&self, state: &mut State) {
-        state.changes = state.changes.wrapping_add(1);
         self.changed.notify_all();
+        state
     }
 
     /// Ends the connection. If this end has closed the session, the peer gets time to read that: closing a socket with unread bytes
@@ -204,7 +192,7 @@ impl Driver {
     pub(crate) fn wind_up(&self) {
         let deadline = self.after(LINGER);
         let mut state = self.flush(self.lock(), deadline);
-        self.tell(&mut state);
+        self.changed.notify_all();
         let has_said_so = state.session.handshake().is_some() && state.session.close_reason().is_some();
         while has_said_so && !state.read_ended && self.now() < deadline {
             state = self.read(state, deadline);
@@ -226,6 +214,11 @@ impl fmt::Debug for Driver {
 }
 
 impl State {
+    /// Differs whenever something has happened.
+    fn progress(&self) -> (Stats, Option<CloseReason>) {
+        (self.session.stats(), self.session.close_reason())
+    }
+
     /// Takes note of what the session tells. Threads that wait try again after every change, so that most events are not needed.
     fn take_events(&mut self) {
         while let Some(event) = self.session.poll_event() {

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-use aitcp::{CloseReason, CloseSource, ProtocolCode, RecvError};
+use aitcp::{CloseReason, CloseSource, ProtocolCode};
 
 /// Why the session ended, if that is what `error` reports: the [`CloseReason`] behind [`io::Error::get_ref`].
 #[must_use]
@@ -38,8 +38,4 @@ fn is_by_peer(reason: CloseReason, code: ProtocolCode) -> bool {
 /// A call that makes no sense in the state in which its object, or the configuration, is.
 pub(crate) fn misuse(error: impl Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, error)
-}
-
-pub(crate) fn recv(error: RecvError) -> io::Error {
-    if let RecvError::Reset(_) = error { io::Error::new(ErrorKind::ConnectionReset, error) } else { misuse(error) }
 }

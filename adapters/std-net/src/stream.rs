@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aitcp::{Ending, Event, FinishError, Received, RecvError, SendError, StreamId};
 
 use crate::driver::{Driver, State};
-use crate::error::{self, misuse};
+use crate::error::misuse;
 
 /// How much room a message that is received whole gets at a time.
 const PIECE: usize = 16 << 10;
@@ -182,22 +182,24 @@ impl RecvStream {
     /// [`ErrorKind::ConnectionReset`] if the peer gave the stream up, with the [`RecvError`]; the
     /// [`CloseReason`](aitcp::CloseReason) when the session has ended and nothing is left to read.
     pub fn recv(&mut self, buf: &mut [u8]) -> io::Result<Received> {
-        if let Some(end) = self.end {
-            return end.map_err(error::recv);
-        }
-        let outcome = self.driver.wait(|state| match state.session.recv(self.id, buf) {
-            Err(RecvError::Blocked | RecvError::Closed) => Ok(None),
-            outcome => Ok(Some(outcome)),
-        })?;
+        let outcome = match self.end {
+            Some(end) => end,
+            None => self.driver.wait(|state| match state.session.recv(self.id, buf) {
+                Err(RecvError::Blocked | RecvError::Closed) => Ok(None),
+                outcome => Ok(Some(outcome)),
+            })?,
+        };
         self.end = match outcome {
             Ok(received) if !received.end_of_stream => None,
-            Ok(mut end) => {
-                (end.len, end.end_of_message) = (0, false);
-                Some(Ok(end))
+            mut end => {
+                let _ = end.as_mut().map(|end| (end.len, end.end_of_message) = (0, false));
+                Some(end)
             }
-            Err(error) => Some(Err(error)),
         };
-        outcome.map_err(error::recv)
+        outcome.map_err(|error| match error {
+            RecvError::Reset(_) => io::Error::new(ErrorKind::ConnectionReset, error),
+            _ => misuse(error),
+        })
     }
 
     /// Wants no more: what has come is dropped, and the peer is asked to stop with `code`.
