@@ -2,7 +2,7 @@
 //! once, in order and whole, and everything comes to its end.
 #![cfg(all(feature = "rustcrypto", feature = "hybrid"))]
 
-use aitcp::{Admission, Expect, Limits, Suite};
+use aitcp::{Admission, Direction, Expect, Limits, Suite};
 use aitcp_testkit::{CheckedPair, Op, Setup, is_full_campaign};
 use proptest::prelude::*;
 
@@ -93,4 +93,24 @@ proptest! {
         }
         pair.wind_down();
     }
+}
+
+/// Found by the histories above: a compressed message that was unpacked, and not read, before the next compressed one came (R-8.9-1).
+#[test]
+fn a_compressed_message_that_follows_an_unpacked_one_is_unpacked_too() {
+    let mut setup = Setup::default();
+    (setup.initiator.compression, setup.responder.compression) = (true, true);
+    let mut pair = setup.pair();
+    pair.connect();
+    let stream = pair.initiator.session.open(Direction::Unidirectional).unwrap();
+    let messages = [[1; 512].to_vec(), [2; 504].to_vec(), [3; 600].to_vec()];
+    for message in &messages {
+        pair.initiator.send_message(stream, message).unwrap();
+        pair.drive();
+        let nothing = pair.responder.session.recv(stream, &mut []).unwrap();
+        assert_eq!((nothing.len, nothing.end_of_message), (0, false));
+    }
+    pair.initiator.session.finish(stream).unwrap();
+    pair.drive();
+    assert_eq!(pair.responder.recv_all(stream), (messages.to_vec(), None));
 }

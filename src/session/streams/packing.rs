@@ -35,12 +35,11 @@ pub(super) struct Packing {
     unpacked: Option<Unpacked>,
 }
 
-/// Which message is unpacked: the one at the front of a stream, the piece that it is there, and how long it has become. It is
-/// forgotten when it has been read, so that there is no mistaking it for the next one.
+/// Which message is unpacked: the one at the front of a stream, and how long it has become. It is forgotten when it has been read, so
+/// that there is no mistaking it for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unpacked {
     stream: StreamId,
-    piece: Piece,
     plain_len: usize,
 }
 
@@ -89,20 +88,19 @@ impl Packing {
         out: &mut [u8],
     ) -> Result<Plain, ProtocolCode> {
         let kept = self.unpacked.filter(|unpacked| unpacked.stream == stream);
-        let Unpacked { piece, plain_len, .. } = match kept {
-            Some(unpacked) => unpacked,
+        let plain_len = match kept {
+            Some(unpacked) => unpacked.plain_len,
             None => {
                 self.unpacked = None;
-                let most = usize::try_from(half.held()).unwrap_or(MAX_PLAIN).min(MAX_PLAIN);
-                make_room(&mut self.packed, most);
-                let piece = half.peek(pool, &mut self.packed);
+                let piece = self.fetch(half, pool);
                 let packed = self.packed.get(..piece.len).unwrap_or_default();
                 let reader = if half.given() == 0 { &mut *out } else { &mut [] };
                 let (plain_len, is_with_reader) = unpack(packed, max_message, reader, &mut self.plain)?;
                 if is_with_reader {
                     return Ok(Plain { len: plain_len, end: Some(piece) });
                 }
-                *self.unpacked.insert(Unpacked { stream, piece, plain_len })
+                self.unpacked = Some(Unpacked { stream, plain_len });
+                plain_len
             }
         };
         let rest = self.plain.get(half.given()..plain_len).unwrap_or_default();
@@ -110,11 +108,19 @@ impl Packing {
         if let (Some(from), Some(to)) = (rest.get(..len), out.get_mut(..len)) {
             to.copy_from_slice(from);
         }
-        let is_all = len == rest.len();
-        if is_all {
-            self.unpacked = None;
+        if len < rest.len() {
+            return Ok(Plain { len, end: None });
         }
-        Ok(Plain { len, end: is_all.then_some(piece) })
+        self.unpacked = None;
+        // Not before: what follows the message may have come after it was unpacked.
+        Ok(Plain { len, end: Some(self.fetch(half, pool)) })
+    }
+
+    /// Copies the packed message at the front of a receiving half into one piece.
+    fn fetch(&mut self, half: &RecvHalf, pool: &BlockPool) -> Piece {
+        let most = usize::try_from(half.held()).unwrap_or(MAX_PLAIN).min(MAX_PLAIN);
+        make_room(&mut self.packed, most);
+        half.peek(pool, &mut self.packed)
     }
 }
 
