@@ -62,6 +62,12 @@ impl CheckedPair {
     /// If what comes of it is not what the model says.
     pub fn apply(&mut self, op: &Op) {
         let now = self.pair.now();
+        if let Op::Sign { by } | Op::Transmit { by, .. } = *op
+            && self.digests
+        {
+            // A call that is told the time serves what is due, refused or not.
+            self.pair.end(by).serve_timeouts(now);
+        }
         let before = self.digests.then(|| ROLES.map(|role| self.pair.end(role).digest()));
         let refused = !self.act(op, now);
         if let Some(before) = before
