@@ -69,7 +69,7 @@ fn is_gentle(op: &Op) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if is_full_campaign() { 100_000 } else { 2_000 },
+        cases: if is_full_campaign() { 20_000 } else { 2_000 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
