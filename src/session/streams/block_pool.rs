@@ -20,6 +20,7 @@ const MAX_BLOCK: usize = 2_048;
 
 /// How many bits of marks a byte holds.
 const MARKS_PER_BYTE: usize = 8;
+const PLACES_PER_WORD: usize = 64;
 
 pub(super) struct BlockPool {
     blocks: Vec<Block>,
@@ -188,18 +189,20 @@ impl Block {
         (to.saturating_sub(from), false)
     }
 
-    /// The first marked place in `from..to`.
+    /// The first marked place in `from..to`. Looks at 64 places at a time.
     fn first_end(&self, size: usize, from: usize, to: usize) -> Option<usize> {
-        let marks = self.memory.get(size..)?;
-        let first = from / MARKS_PER_BYTE;
-        let mut byte = first;
-        for (index, &bits) in marks.get(first..to.div_ceil(MARKS_PER_BYTE))?.iter().enumerate() {
-            let bits = if index == 0 { bits & (u8::MAX << (from % MARKS_PER_BYTE)) } else { bits };
-            if bits != 0 {
-                let place = byte.saturating_mul(MARKS_PER_BYTE).saturating_add(bits.trailing_zeros() as usize);
+        let (words, _) = self.memory.get(size..)?.as_chunks();
+        let first = from / PLACES_PER_WORD;
+        let unseen = u64::MAX << (from % PLACES_PER_WORD);
+        let words = words.get(first..to.div_ceil(PLACES_PER_WORD))?.iter().map(|word| u64::from_le_bytes(*word));
+        let masks = core::iter::once(unseen).chain(core::iter::repeat(u64::MAX));
+        let mut base = first.saturating_mul(PLACES_PER_WORD);
+        for (word, mask) in words.zip(masks) {
+            if word & mask != 0 {
+                let place = base.saturating_add((word & mask).trailing_zeros() as usize);
                 return (place < to).then_some(place);
             }
-            byte = byte.saturating_add(1);
+            base = base.saturating_add(PLACES_PER_WORD);
         }
         None
     }

@@ -222,9 +222,14 @@ impl Streams {
         let events = !stream.events.is_empty();
         let acknowledge = stream.recv.as_ref().is_some_and(|half| half.unacknowledged() > 0);
         let done = stream.is_done();
-        self.controls.set(&mut self.table, index, controls);
-        self.events.set(&mut self.table, index, events);
-        self.acknowledge.set(&mut self.table, index, acknowledge);
+        let links = stream.links;
+        for (queue, member) in
+            [(&mut self.controls, controls), (&mut self.events, events), (&mut self.acknowledge, acknowledge)]
+        {
+            if links.contains(queue.kind()) != member {
+                queue.set(&mut self.table, index, member);
+            }
+        }
         if done {
             self.remove(index);
         }

@@ -43,7 +43,6 @@ pub(super) struct Links {
 }
 
 impl Links {
-    #[cfg(test)]
     pub(super) const fn contains(&self, kind: Kind) -> bool {
         match kind {
             Kind::Output => self.output.linked,
@@ -77,6 +76,10 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) const fn new(kind: Kind) -> Self {
         Self { kind, head: None, tail: None }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(super) const fn is_empty(&self) -> bool {
