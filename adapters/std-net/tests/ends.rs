@@ -2,11 +2,11 @@
 
 mod common;
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aitcp::{CloseReason, CloseSource, Direction, Expect, FinishError, OpenError, RecvError, SendError, Timeouts};
 use aitcp_std::{Connection, close_reason};
@@ -78,21 +78,52 @@ fn a_shutdown_waits_for_streams_that_are_on_their_way() {
     });
 }
 
-/// Bob's socket has bytes that he never reads, which make TCP reset the connection when he lets go of it.
+/// Bob's socket has bytes that he has not read when he closes. Were it let go with them, TCP would reset the connection, and on many
+/// systems his last words would be lost: he has to read until Alice's end comes, which the relay between them holds back.
 #[test]
 fn a_close_arrives_with_its_code_and_text_in_spite_of_unread_bytes() {
-    let (alice, bob) = connect();
-    let mut stream = alice.open(Direction::Unidirectional).unwrap();
-    stream.sender.send(&[0; 100_000]).unwrap();
+    let ((near, relay_near), (relay_far, far)) = (sockets(), sockets());
     thread::scope(|scope| {
-        scope.spawn(move || bob.close(7, "that will do"));
+        let (let_go, held_back) = mpsc::channel::<()>();
+        let (relay_near, relay_far) = (&relay_near, &relay_far);
+        scope.spawn(move || {
+            let _ = io::copy(&mut &*relay_near, &mut &*relay_far);
+            let _ = held_back.recv();
+            let _ = relay_far.shutdown(Shutdown::Write);
+        });
+        scope.spawn(|| {
+            io::copy(&mut &*relay_far, &mut &*relay_near).unwrap();
+            relay_near.shutdown(Shutdown::Write).unwrap();
+        });
+        let responder = scope.spawn(|| Connection::accept(far, Arc::new(server()), &mut ()).unwrap());
+        let alice = Connection::connect(near, Arc::new(client()), Expect::Pinned(id(BOB)), &mut ()).unwrap();
+        let bob = responder.join().unwrap();
+        alice.set_timeout(Some(HANG));
+
+        let mut stream = alice.open(Direction::Unidirectional).unwrap();
+        stream.sender.send(&[0; 100_000]).unwrap();
+        let start = Instant::now();
+        let closing = scope.spawn(move || bob.close(7, "that will do"));
         let reason = CloseReason::Peer { source: CloseSource::Application, code: 7 };
         let error = alice.accept_stream().unwrap_err();
         assert_eq!((error.kind(), close_reason(&error)), (ErrorKind::ConnectionAborted, Some(reason)));
         assert_eq!(alice.inspect(|session| session.close_text().to_owned()), "that will do");
         assert_eq!(close_reason(&stream.sender.send(b"more").unwrap_err()), Some(reason));
         assert_eq!(close_reason(&alice.shutdown().unwrap_err()), Some(reason));
+        assert!(!closing.is_finished() || start.elapsed() >= Duration::from_secs(1), "he waits, for a second");
+        drop(let_go);
+        closing.join().unwrap();
     });
+}
+
+#[test]
+fn sending_to_a_peer_that_does_not_read_runs_out_of_time() {
+    let (alice, bob) = connect();
+    alice.set_timeout(Some(Duration::from_millis(50)));
+    let mut stream = alice.open(Direction::Unidirectional).unwrap();
+    let error = stream.sender.send(&vec![0; 16 << 20]).unwrap_err();
+    assert_eq!((error.kind(), close_reason(&error)), (ErrorKind::TimedOut, None));
+    drop(bob);
 }
 
 #[test]
