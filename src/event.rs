@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::identity::PeerId;
-use crate::session::{Direction, StreamId};
+use crate::stream_id::{Direction, StreamId};
 
 /// Something that its owner can act on. Small, `Copy`, borrows nothing: bytes are fetched, not carried.
 ///

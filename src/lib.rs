@@ -113,6 +113,7 @@ mod packet;
 mod role;
 mod seed;
 mod session;
+mod stream_id;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;
@@ -133,9 +134,8 @@ pub use identity::{PeerId, PeerIdError};
 pub use keylog::KeyLog;
 pub use role::Role;
 pub use seed::{Seed, SeedError};
-pub use session::{
-    Direction, Ending, HandshakeInfo, MIN_TRANSMIT, Received, Session, Stats, StreamId, StreamInput, Transmit,
-};
+pub use session::{Ending, HandshakeInfo, MIN_TRANSMIT, Received, Session, Stats, StreamInput, Transmit};
+pub use stream_id::{Direction, StreamId};
 pub use time::Instant;
 
 #[cfg(all(doctest, feature = "rustcrypto"))]

@@ -27,8 +27,8 @@ use core::fmt;
 pub use handshake::HandshakeInfo;
 pub use receive::StreamInput;
 pub use stats::Stats;
+pub use streams::Received;
 pub(crate) use streams::Streams;
-pub use streams::{Direction, Received, StreamId};
 pub use transmit::{MIN_TRANSMIT, Transmit};
 pub use verbs::Ending;
 

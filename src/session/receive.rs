@@ -129,7 +129,7 @@ impl Session {
             self.handle_control(control)?;
         }
         for (fragment, data) in payload.fragments() {
-            self.streams.on_fragment(&fragment.into(), data)?;
+            self.streams.on_fragment(&fragment, data)?;
         }
         match payload.close() {
             Some(close) => self.closed_by_peer(&close),
@@ -146,7 +146,7 @@ impl Session {
                 self.streams.on_credit(stream, received, limit, done)?;
             }
             Control::StreamCredit { unidirectional, limit } => {
-                self.streams.on_stream_credit(u64::from(unidirectional), limit)?;
+                self.streams.on_stream_credit(unidirectional, limit);
             }
             Control::Reset { stream, code, final_offset } => self.streams.on_reset(stream, code, final_offset)?,
             Control::Stop { stream, code } => self.streams.on_stop(stream, code)?,

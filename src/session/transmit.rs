@@ -114,11 +114,11 @@ fn write_payload(plaintext: &mut [u8], due: Flags<'_>, streams: &mut Streams) ->
     }
     while payload.has_control_space() {
         let Some(control) = streams.poll_control() else { break };
-        write_control(&mut payload, &control.into());
+        write_control(&mut payload, &control);
     }
     while let Some(space) = payload.fragment_space() {
         let Some((fragment, len)) = streams.poll_fragment(space) else { break };
-        payload.commit_fragment(&fragment.into(), len);
+        payload.commit_fragment(&fragment, len);
     }
     if payload.is_empty() { None } else { Some(payload.finish()) }
 }

@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::streams::Streams;
-use super::{Direction, Phase, Received, Session, StreamId};
+use super::{Phase, Received, Session};
 use crate::error::{ExportError, FinishError, OpenError, RecvError, SendError, StreamError};
+use crate::stream_id::{Direction, StreamId};
 
 /// Whether a [`Session::send`] ends the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

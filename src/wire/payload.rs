@@ -17,7 +17,7 @@ pub(crate) use writer::{PayloadWriter, write_close};
 pub(crate) const MAX_CLOSE_REASON: usize = 256;
 
 /// A piece of a stream, without its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fragment {
     /// The number of the stream, which may be any.
     pub(crate) stream: u64,

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use super::events::{StreamEvent, StreamNews};
-use super::id::{Direction, StreamId};
 use super::index::Index;
 use super::recv_half::Read;
 use super::schedule::{Turn, Urgency};
@@ -11,6 +10,7 @@ use super::table::Stream;
 use super::{Received, Streams};
 use crate::error::{FinishError, RecvError, SendError, StreamError};
 use crate::event::ProtocolCode;
+use crate::stream_id::{Direction, StreamId};
 
 impl Streams {
     /// Opens a stream; `None` while the peer's limit or one's own allows no more. The peer hears of it with the first that is sent.

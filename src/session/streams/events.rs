@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::id::{Direction, StreamId};
+use crate::stream_id::{Direction, StreamId};
 
 /// An event about streams. See [`Event`](crate::Event) for what each means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 #![forbid(unsafe_code)]
 
 use super::events::StreamNews;
-use super::id::{Direction, StreamId};
 use super::index::Index;
 use super::recv_half::Rules;
 use super::schedule::Turn;
-use super::wire::Fragment;
 use super::{MAX_OFFSET, Opened, Streams};
 use crate::event::ProtocolCode;
+use crate::stream_id::{Direction, StreamId};
+use crate::wire::payload::Fragment;
 
 /// Which side of a stream, seen from here, something on the wire is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,15 +77,10 @@ impl Streams {
         Ok(())
     }
 
-    /// A StreamCredit: `number` 0 is about bidirectional streams, 1 about unidirectional ones.
-    pub(crate) fn on_stream_credit(&mut self, number: u64, limit: u64) -> Result<(), ProtocolCode> {
-        let direction = match number {
-            0 => Direction::Bidirectional,
-            1 => Direction::Unidirectional,
-            _ => return Err(ProtocolCode::MalformedPayload),
-        };
+    /// A StreamCredit.
+    pub(crate) fn on_stream_credit(&mut self, unidirectional: bool, limit: u64) {
+        let direction = if unidirectional { Direction::Unidirectional } else { Direction::Bidirectional };
         self.opening.raise(direction, limit);
-        Ok(())
     }
 
     /// A Reset of the peer's sending side.

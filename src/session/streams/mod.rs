@@ -1,6 +1,5 @@
 //! Streams of messages: everything about them but keys, packets and time.
 //!
-//! - [`id`]: the numbers of streams.
 //! - [`send_half`], [`recv_half`]: the two state machines of RFC 9000, section 3; a stream has one or both.
 //! - [`block_pool`]: where their bytes are.
 //! - [`table`], [`queue`]: the streams that are not done, and the lists through them that keep every step O(1).
@@ -12,22 +11,20 @@
 mod application;
 mod block_pool;
 mod events;
-mod id;
 mod incoming;
 mod index;
 mod opening;
 mod outgoing;
 mod packing;
+mod peer_limits;
 mod queue;
 mod recv_half;
 mod schedule;
 mod send_half;
 mod table;
-mod wire;
 
 pub(crate) use events::StreamEvent;
-pub use id::{Direction, StreamId};
-pub(crate) use wire::PeerLimits;
+pub(crate) use peer_limits::PeerLimits;
 
 use block_pool::BlockPool;
 use events::StreamNews;
@@ -44,6 +41,7 @@ use super::flow_control::{RecvCredit, SendCredit};
 use crate::config::Limits;
 use crate::event::ProtocolCode;
 use crate::role::Role;
+use crate::stream_id::{Direction, StreamId};
 
 /// The highest offset and the highest limit (specification, section 8.5).
 const MAX_OFFSET: u64 = 1 << 62;

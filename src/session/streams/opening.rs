@@ -3,10 +3,10 @@
 
 #![forbid(unsafe_code)]
 
-use super::id::{Direction, StreamId};
-use super::wire::PeerLimits;
+use super::peer_limits::PeerLimits;
 use crate::config::Limits;
 use crate::session::flow_control::{RecvCredit, SendCredit};
+use crate::stream_id::{Direction, StreamId};
 
 #[derive(Clone, Copy, Debug)]
 struct PerDirection<T> {

@@ -5,7 +5,8 @@
 use super::Streams;
 use super::schedule::Turn;
 use super::table::Stream;
-use super::wire::{Control, Fragment};
+use crate::stream_id::Direction;
+use crate::wire::payload::{Control, Fragment};
 
 impl Streams {
     /// Whether there is reason for a packet.
@@ -25,7 +26,7 @@ impl Streams {
             return Some(Control::SessionCredit { received: self.receiving.received(), limit });
         }
         if let Some((direction, limit)) = self.opening.poll_update() {
-            return Some(Control::StreamCredit { direction, limit });
+            return Some(Control::StreamCredit { unidirectional: direction == Direction::Unidirectional, limit });
         }
         if self.asks() {
             self.asking.due = false;
@@ -84,16 +85,16 @@ impl Streams {
 
 /// Takes a control from a stream that has one: a reset, a stop, or its credit.
 fn next_control(stream: &mut Stream) -> Option<Control> {
-    let id = stream.id;
+    let number = stream.id.as_u64();
     if core::mem::take(&mut stream.controls.reset) {
         let (code, final_offset) = stream.send.as_mut()?.announce_reset()?;
-        return Some(Control::Reset { stream: id, code, final_offset });
+        return Some(Control::Reset { stream: number, code, final_offset });
     }
     if core::mem::take(&mut stream.controls.stop) {
         let code = stream.recv.as_ref()?.stop_under_way()?;
-        return Some(Control::Stop { stream: id, code });
+        return Some(Control::Stop { stream: number, code });
     }
     stream.controls.credit = false;
     let (received, limit, done) = stream.recv.as_mut()?.announce();
-    Some(Control::Credit { stream: id, received, limit, done })
+    Some(Control::Credit { stream: number, received, limit, done })
 }

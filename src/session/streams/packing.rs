@@ -10,11 +10,11 @@
 use alloc::vec::Vec;
 
 use super::block_pool::{BlockPool, Piece};
-use super::id::StreamId;
 use super::recv_half::RecvHalf;
 #[cfg(feature = "compression")]
 use crate::crypto::compression::{self, Compressed, CompressedError};
 use crate::event::ProtocolCode;
+use crate::stream_id::StreamId;
 
 /// The longest message that may travel compressed, in plain bytes (R-8.9-3).
 pub(super) const MAX_PLAIN: usize = 65_536;

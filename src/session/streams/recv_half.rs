@@ -17,9 +17,9 @@
 
 use super::block_pool::{BlockPool, Piece, Ring};
 use super::packing::MAX_PLAIN;
-use super::wire::Fragment;
 use crate::event::ProtocolCode;
 use crate::session::flow_control::RecvCredit;
+use crate::wire::payload::Fragment;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

@@ -6,12 +6,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::events::{EventSet, StreamNews};
-use super::id::StreamId;
 use super::index::Index;
 use super::queue::Links;
 use super::recv_half::RecvHalf;
 use super::schedule::Urgency;
 use super::send_half::{Output, SendHalf};
+use crate::stream_id::StreamId;
 
 /// How many vacant entries a table without streams may keep.
 const IDLE_CAPACITY: usize = 2;

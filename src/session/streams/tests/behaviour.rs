@@ -195,7 +195,7 @@ fn nobody_is_asked_to_stop_what_has_ended() {
     pair.a.send(id, b"y", true).unwrap();
     pair.a.finish(id).unwrap();
     pair.a_to_b(1);
-    let done = Control::Credit { stream: id, received: 3, limit: 4_096, done: true };
+    let done = Control::Credit { stream: id.as_u64(), received: 3, limit: 4_096, done: true };
     assert_eq!(packet(&mut pair.b, 100, 8), [Item::Control(done)]);
 }
 
@@ -282,7 +282,7 @@ fn a_full_buffer_asks_for_the_acknowledgement_that_the_peer_holds_back() {
     pair.b.on_ping();
     assert_eq!(
         packet(&mut pair.b, 100, 8),
-        [Item::Control(Control::Credit { stream: id, received: 8, limit: 4_096, done: false })]
+        [Item::Control(Control::Credit { stream: id.as_u64(), received: 8, limit: 4_096, done: false })]
     );
 }
 

@@ -10,8 +10,8 @@ mod packed;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::wire::{Control, Fragment};
 use super::*;
+use crate::wire::payload::{Control, Fragment};
 
 /// Small limits, so that every border is near.
 pub(super) fn limits(window: u32, buffer: u32) -> Limits {
@@ -132,12 +132,14 @@ fn control_arrives(to: &mut Streams, control: Control) -> Result<(), ProtocolCod
             Ok(())
         }
         Control::SessionCredit { received, limit } => to.on_credit(0, received, limit, false),
-        Control::Credit { stream, received, limit, done } => to.on_credit(stream.as_u64(), received, limit, done),
-        Control::StreamCredit { direction, limit } => {
-            to.on_stream_credit(u64::from(direction == Direction::Unidirectional), limit)
+        Control::Credit { stream, received, limit, done } => to.on_credit(stream, received, limit, done),
+        Control::StreamCredit { unidirectional, limit } => {
+            to.on_stream_credit(unidirectional, limit);
+            Ok(())
         }
-        Control::Reset { stream, code, final_offset } => to.on_reset(stream.as_u64(), code, final_offset),
-        Control::Stop { stream, code } => to.on_stop(stream.as_u64(), code),
+        Control::Reset { stream, code, final_offset } => to.on_reset(stream, code, final_offset),
+        Control::Stop { stream, code } => to.on_stop(stream, code),
+        Control::Shutdown { .. } => panic!("streams have none"),
     }
 }
 
