@@ -88,7 +88,8 @@ impl Limits {
     /// - what is received and not read, or sent and not acknowledged: `session_window` + `send_buffer` bytes in blocks of 256 to 2,048
     ///   bytes (an eighth of the larger stream buffer), and two blocks more for each direction of a stream, of which it may use
     ///   one byte;
-    /// - an eighth of that, to tell bytes from the ends of messages; a message's end counts as a byte in all limits.
+    /// - a quarter of that, to tell bytes from the ends of messages and, on datagram carriers, from gaps; a message's end counts as a
+    ///   byte in all limits.
     ///
     /// A session that has agreed on compression takes up to [`COMPRESSION_BYTES`](Self::COMPRESSION_BYTES) more.
     #[must_use]

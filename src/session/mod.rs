@@ -5,6 +5,7 @@
 //! - [`lifecycle`]: timers, shutdown, and how sessions end. [`news`]: what the application hears.
 #![forbid(unsafe_code)]
 
+mod carried;
 #[cfg(feature = "testing")]
 mod digest;
 mod flow_control;
@@ -213,7 +214,7 @@ impl Session {
             Config::Client(_) => Role::Initiator,
             Config::Server(_) => Role::Responder,
         };
-        let streams = Streams::new(role, &shared.limits);
+        let streams = Streams::new(role, &shared.limits, true);
         Self {
             config,
             now,

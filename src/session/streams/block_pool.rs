@@ -3,10 +3,13 @@
 //! A ring holds the offsets `base..end` of one direction of a stream: bytes of messages, and the ends of messages, each of which
 //! occupies one offset (R-8.3-1) and is told from a byte by a mark, one bit per offset. So memory is proportional to credit
 //! whatever is sent, even if it is nothing but empty messages. The byte in the place of an end is free, and says in which form the
-//! message after it travels. Blocks lie on multiples of their size; a ring that holds nothing has
+//! message after it travels. What comes or is acknowledged out of order is marked by another bit per offset ([`gaps`]), so that no
+//! pattern of gaps makes a ring larger. Blocks lie on multiples of their size; a ring that holds nothing has
 //! none. Freed blocks are kept for the next ring up to a bound, so that a steady flow allocates nothing.
 
 #![forbid(unsafe_code)]
+
+mod gaps;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -32,6 +35,8 @@ pub(super) struct BlockPool {
     warm_len: usize,
     warm_max: usize,
     in_use: usize,
+    /// How many blocks have the bits for what lies beyond gaps.
+    with_held: usize,
 }
 
 #[derive(Default)]
@@ -40,6 +45,8 @@ struct Block {
     memory: Box<[u8]>,
     /// How many marks are set: most blocks have none and need no search.
     ends: usize,
+    /// A bit for each byte that is held beyond a gap. Empty until there is one: most blocks never see any.
+    held: Box<[u64]>,
     next: Option<Index>,
 }
 
@@ -55,6 +62,7 @@ impl BlockPool {
             warm_len: 0,
             warm_max: (total / 8).checked_div(block_size).unwrap_or(0).max(2),
             in_use: 0,
+            with_held: 0,
         }
     }
 
@@ -83,7 +91,7 @@ impl BlockPool {
         };
         let rings = if rings < total { rings } else { total };
         let blocks = full.saturating_add(rings.saturating_mul(2)).saturating_add(4);
-        let memory = size.saturating_add(size / MARKS_PER_BYTE);
+        let memory = size.saturating_add(size / MARKS_PER_BYTE).saturating_add(size / MARKS_PER_BYTE);
         blocks.saturating_mul(memory.saturating_add(size_of::<Block>().saturating_mul(3)))
     }
 
@@ -91,7 +99,8 @@ impl BlockPool {
     pub(super) fn heap_bytes(&self) -> usize {
         let memory = self.block_size.saturating_add(self.block_size / MARKS_PER_BYTE);
         let blocks = self.in_use.saturating_add(self.warm_len).saturating_mul(memory);
-        blocks.saturating_add(self.blocks.capacity().saturating_mul(size_of::<Block>()))
+        let held = self.with_held.saturating_mul(self.block_size / MARKS_PER_BYTE);
+        blocks.saturating_add(held).saturating_add(self.blocks.capacity().saturating_mul(size_of::<Block>()))
     }
 
     /// Blocks that rings hold.
@@ -104,13 +113,14 @@ impl BlockPool {
     pub(super) fn trim(&mut self) {
         if self.in_use == 0 {
             self.blocks = Vec::new();
-            (self.warm, self.bare, self.warm_len) = (None, None, 0);
+            (self.warm, self.bare, self.warm_len, self.with_held) = (None, None, 0, 0);
             return;
         }
         while let Some(index) = self.warm {
             let Some(block) = self.blocks.get_mut(index.position()) else { return };
             self.warm = block.next;
             self.warm_len = self.warm_len.saturating_sub(1);
+            self.with_held = self.with_held.saturating_sub(block.has_held().into());
             *block = Block { next: self.bare, ..Block::default() };
             self.bare = Some(index);
         }
@@ -147,9 +157,11 @@ impl BlockPool {
         self.in_use = self.in_use.saturating_sub(1);
         if self.warm_len < self.warm_max {
             block.clear_marks(size);
+            block.held.fill(0);
             block.next = self.warm.replace(index);
             self.warm_len = self.warm_len.saturating_add(1);
         } else {
+            self.with_held = self.with_held.saturating_sub(block.has_held().into());
             *block = Block { next: self.bare.replace(index), ..Block::default() };
         }
         next
@@ -208,13 +220,17 @@ impl Block {
     }
 }
 
-/// The offsets `base..end` of one direction of a stream.
+/// The offsets `base..end` of one direction of a stream, and, beyond a gap, some of `end..high`.
 #[derive(Default)]
 pub(super) struct Ring {
     base: u64,
     end: u64,
+    /// The offset after the highest that there is a place for: `end`, unless something has come out of order.
+    high: u64,
     head: Option<Index>,
     tail: Option<Index>,
+    /// A block that was looked up, and the first offset of its range: the next look-up is mostly for the same one or one behind it.
+    hint: Option<(u64, Index)>,
 }
 
 /// What was copied out of a ring: bytes, then perhaps the end of their message.
@@ -257,8 +273,9 @@ impl Ring {
         self.head
     }
 
-    /// Appends bytes; returns the block in which the first of them lies.
+    /// Appends bytes, if there is no gap; returns the block in which the first of them lies.
     pub(super) fn push_bytes(&mut self, pool: &mut BlockPool, mut bytes: &[u8]) -> Option<Index> {
+        debug_assert_eq!(self.end, self.high, "nothing is appended behind a gap");
         let mut landed = None;
         while !bytes.is_empty() {
             let index = self.writable(pool);
@@ -274,12 +291,14 @@ impl Ring {
             room.copy_from_slice(now);
             bytes = later;
             self.end = self.end.saturating_add(len as u64);
+            self.high = self.end;
         }
         landed
     }
 
-    /// Appends the end of a message; returns its block.
+    /// Appends the end of a message, if there is no gap; returns its block.
     pub(super) fn push_end(&mut self, pool: &mut BlockPool) -> Index {
+        debug_assert_eq!(self.end, self.high, "nothing is appended behind a gap");
         let index = self.writable(pool);
         let place = pool.place(self.end);
         let marks = pool.block_size.saturating_add(place / MARKS_PER_BYTE);
@@ -293,6 +312,7 @@ impl Ring {
             block.ends = block.ends.saturating_add(1);
         }
         self.end = self.end.saturating_add(1);
+        self.high = self.end;
         index
     }
 
@@ -307,10 +327,10 @@ impl Ring {
         }
     }
 
-    /// The block in which the next offset lies.
+    /// The block in which the offset `high` lies.
     fn writable(&mut self, pool: &mut BlockPool) -> Index {
         if let Some(tail) = self.tail
-            && pool.place(self.end) != 0
+            && pool.place(self.high) != 0
         {
             return tail;
         }
@@ -375,7 +395,7 @@ impl Ring {
         let base = self.base.saturating_add(amount).min(self.end);
         let mask = pool.mask();
         while let Some(head) = self.head
-            && (base == self.end || self.base & !mask != base & !mask)
+            && (base == self.high || self.base & !mask != base & !mask)
         {
             self.head = pool.give_back(head);
             self.base = (self.base & !mask).saturating_add(mask).saturating_add(1);
@@ -384,10 +404,12 @@ impl Ring {
             self.tail = None;
         }
         self.base = base;
+        self.hint = self.hint.filter(|(first, _)| *first >= base & !mask && self.head.is_some());
     }
 
-    /// Gives up everything.
+    /// Gives up everything, and what lies beyond gaps as well: the ring goes on behind it.
     pub(super) fn clear(&mut self, pool: &mut BlockPool) {
+        self.end = self.high;
         self.advance(pool, self.len());
     }
 

@@ -21,21 +21,22 @@ enum Side {
 impl Streams {
     /// A fragment with its bytes.
     pub(crate) fn on_fragment(&mut self, fragment: &Fragment, data: &[u8]) -> Result<(), ProtocolCode> {
-        let rules = Rules { max_message: self.limits.max_message, compression: self.peer.compression };
+        let rules =
+            Rules { max_message: self.limits.max_message, compression: self.peer.compression, in_order: self.in_order };
         let Some(index) = self.find(fragment.stream, Side::Receiving)? else { return Ok(()) };
         let Some(stream) = self.table.get_mut(index) else { return Ok(()) };
         let Some(half) = &mut stream.recv else { return Ok(()) };
-        let news = half.check(fragment, data.len(), rules)?;
+        let news = half.check(&self.pool, fragment, data.len(), rules)?;
         self.receiving.check(news.offsets(), ProtocolCode::FlowControl)?; // R-8.5-2
         if news.is_empty() {
             return Ok(());
         }
-        let dropped = half.accept(&mut self.pool, news, data);
+        let dropped = half.accept(&mut self.pool, fragment, news, data, rules)?;
         self.receiving.receive(news.offsets());
         self.receiving.consume(dropped);
         self.unacknowledged = self.unacknowledged.saturating_add(news.offsets());
         if half.has_ended() {
-            stream.controls.credit = true; // R-8.4-9
+            stream.controls.credit = self.in_order; // R-8.4-9
             stream.controls.stop = false;
         }
         stream.tell_readable();
@@ -68,11 +69,7 @@ impl Streams {
                 stream.events.insert(StreamNews::Finished); // R-8.4-11
             }
         }
-        if freed > 0 {
-            self.tell_writable(index);
-            self.room.remove(&mut self.table, index);
-        }
-        self.release(freed);
+        self.make_room(index, freed);
         self.settle(index, Turn::Keeps);
         Ok(())
     }
@@ -97,7 +94,7 @@ impl Streams {
         self.receiving.receive(missing);
         self.receiving.consume(dropped); // R-8.5-6
         self.unacknowledged = self.unacknowledged.saturating_add(missing);
-        stream.controls.credit = true; // R-8.4-9
+        stream.controls.credit = self.in_order; // R-8.4-9
         stream.controls.stop = false;
         stream.tell_readable();
         self.settle(index, Turn::Keeps);
@@ -119,7 +116,7 @@ impl Streams {
 
     /// A Ping: the peer waits to hear of what has come.
     pub(crate) fn on_ping(&mut self) {
-        self.asked_by_peer = !self.acknowledge.is_empty();
+        self.asked_by_peer = self.in_order && !self.acknowledge.is_empty();
     }
 
     /// The peer says how many streams it has opened: those that it has not named yet are open from now on (R-9.4-3).

@@ -4,13 +4,15 @@
 //! - [`block_pool`]: where their bytes are.
 //! - [`table`], [`queue`]: the streams that are not done, and the lists through them that keep every step O(1).
 //! - [`schedule`]: whose turn it is to send. [`events`]: what the application hears. [`opening`]: how many there may be.
-//! - [`application`], [`incoming`], [`outgoing`]: what the three sides of a session do with its streams.
+//! - [`application`], [`incoming`], [`outgoing`]: what the three sides of a session do with its streams. [`fate`]: what becomes of
+//!   what went out, on a carrier that can lose it.
 
 #![forbid(unsafe_code)]
 
 mod application;
 mod block_pool;
 mod events;
+mod fate;
 mod incoming;
 mod index;
 mod opening;
@@ -87,6 +89,8 @@ pub(crate) struct Streams {
     role: Role,
     limits: Limits,
     peer: PeerLimits,
+    /// The carrier keeps the order and loses nothing: what was received is reported with Credit. On others packets are acknowledged.
+    in_order: bool,
     pool: BlockPool,
     packing: Packing,
     table: Table,
@@ -98,8 +102,10 @@ pub(crate) struct Streams {
     reserved: u64,
     /// Offsets in the rings of sending halves.
     buffered: u64,
-    /// Offsets received that the peer does not know to have been received.
+    /// Offsets received that the peer does not know to have been received, where that is reported.
     unacknowledged: u64,
+    /// The session's credit was lost on its way and has to be told again.
+    credit_again: bool,
     schedule: Schedule,
     controls: Queue,
     events: Queue,
@@ -123,11 +129,12 @@ struct Asking {
 
 impl Streams {
     /// The streams of a session that is being set up. None can be opened before [`set_peer`](Self::set_peer).
-    pub(crate) fn new(role: Role, limits: &Limits) -> Self {
+    pub(crate) fn new(role: Role, limits: &Limits, in_order: bool) -> Self {
         Self {
             role,
             limits: *limits,
             peer: PeerLimits::default(),
+            in_order,
             pool: BlockPool::new(ring_window(limits), ring_total(limits)),
             packing: Packing::default(),
             table: Table::default(),
@@ -137,6 +144,7 @@ impl Streams {
             reserved: 0,
             buffered: 0,
             unacknowledged: 0,
+            credit_again: false,
             schedule: Schedule::new(),
             controls: Queue::new(Kind::Control),
             events: Queue::new(Kind::Event),
@@ -207,18 +215,19 @@ impl Streams {
         self.schedule.place(&mut self.table, index, turn);
         let Some(stream) = self.table.get_mut(index) else { return };
         if let Some(half) = &mut stream.send
+            && self.in_order
             && half.asks()
         {
             self.asking.due = true;
         }
         if let Some(half) = &stream.recv
-            && half.wants_announcement()
+            && (half.wants_credit_announced() || (self.in_order && half.wants_receipt_announced()))
         {
             stream.controls.credit = true;
         }
         let controls = !stream.controls.is_empty();
         let events = !stream.events.is_empty();
-        let acknowledge = stream.recv.as_ref().is_some_and(|half| half.unacknowledged() > 0);
+        let acknowledge = self.in_order && stream.recv.as_ref().is_some_and(|half| half.unacknowledged() > 0);
         let done = stream.is_done();
         let links = stream.links;
         for (queue, member) in

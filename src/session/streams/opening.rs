@@ -39,6 +39,8 @@ pub(super) struct Opening {
     own_open: u64,
     own_max: u64,
     peer: PerDirection<RecvCredit>,
+    /// The limit was lost on its way to the peer and has to be told again.
+    again: PerDirection<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +60,7 @@ impl Opening {
                 bidirectional: RecvCredit::new(limits.peer_bidirectional_streams.into()),
                 unidirectional: RecvCredit::new(limits.peer_unidirectional_streams.into()),
             },
+            again: PerDirection { bidirectional: false, unidirectional: false },
         }
     }
 
@@ -131,12 +134,22 @@ impl Opening {
     }
 
     pub(super) const fn wants_update(&self) -> bool {
-        self.peer.bidirectional.wants_update() || self.peer.unidirectional.wants_update()
+        self.is_due(Direction::Bidirectional) || self.is_due(Direction::Unidirectional)
+    }
+
+    const fn is_due(&self, direction: Direction) -> bool {
+        self.peer.get(direction).wants_update() || *self.again.get(direction)
+    }
+
+    /// What was told of a limit was lost.
+    pub(super) fn tell_again(&mut self, direction: Direction) {
+        *self.again.get_mut(direction) = true;
     }
 
     /// A limit to tell the peer.
     pub(super) fn poll_update(&mut self) -> Option<(Direction, u64)> {
-        let direction = DIRECTIONS.into_iter().find(|&direction| self.peer.get(direction).wants_update())?;
+        let direction = DIRECTIONS.into_iter().find(|&direction| self.is_due(direction))?;
+        *self.again.get_mut(direction) = false;
         Some((direction, self.peer.get_mut(direction).announce()))
     }
 

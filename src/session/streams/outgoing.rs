@@ -1,4 +1,5 @@
-//! What streams have for the next packet. Taking it is sending it: on an ordered carrier it will arrive, or the link is lost.
+//! What streams have for the next packet. Taking it is sending it: on an ordered carrier it will arrive, or the link is lost; on
+//! others, what is lost comes back by way of [`fate`](super::fate).
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +12,8 @@ use crate::wire::payload::{Control, Fragment};
 impl Streams {
     /// Whether there is reason for a packet.
     pub(crate) fn has_output(&self) -> bool {
-        self.receiving.wants_update()
+        self.credit_again
+            || self.receiving.wants_update()
             || self.opening.wants_update()
             || !self.controls.is_empty()
             || self.acknowledgements_are_due()
@@ -21,7 +23,8 @@ impl Streams {
 
     /// The next control for a packet. Acknowledgements that are not due come last, to share a packet that goes out anyway.
     pub(crate) fn poll_control(&mut self) -> Option<Control> {
-        if self.receiving.wants_update() {
+        if self.receiving.wants_update() || core::mem::take(&mut self.credit_again) {
+            self.credit_again = false;
             let limit = self.receiving.announce();
             return Some(Control::SessionCredit { received: self.receiving.received(), limit });
         }
@@ -54,7 +57,9 @@ impl Streams {
         let stream = self.table.get_mut(index)?;
         let id = stream.id;
         let sent = stream.send.as_mut()?.send(&self.pool, credit, out)?;
-        self.sending.spend(sent.piece.offsets());
+        if !sent.is_again {
+            self.sending.spend(sent.piece.offsets());
+        }
         self.reserved = self.reserved.saturating_sub(sent.paid);
         self.asking.asked_for_room = false;
         self.settle(index, Turn::Over);
@@ -79,7 +84,8 @@ impl Streams {
 
     /// Whether a Ping is due: an application waits for room that only acknowledgements can make.
     fn asks(&self) -> bool {
-        self.asking.due || (!self.room.is_empty() && !self.asking.asked_for_room && !self.has_fragment())
+        self.asking.due
+            || (self.in_order && !self.room.is_empty() && !self.asking.asked_for_room && !self.has_fragment())
     }
 }
 

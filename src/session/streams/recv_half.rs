@@ -1,7 +1,8 @@
-//! The receiving half of a stream (RFC 9000, section 3.2; carriers are ordered, so that the end comes when all before it has come).
+//! The receiving half of a stream (RFC 9000, section 3.2). On carriers that keep the order, the end comes when all before it has come;
+//! on others, what comes beyond a gap is kept in its place ([`out_of_order`]) until the gap is closed.
 //!
 //! ```text
-//!                end of stream              read to the end
+//!             all, and its end              read to the end
 //!   Receiving -----------------> Ended ------------------------> Done
 //!     |   |                        |   stop                       ^
 //!     |   |                        +------------------------------+
@@ -14,6 +15,8 @@
 //! ```
 
 #![forbid(unsafe_code)]
+
+mod out_of_order;
 
 use super::block_pool::{BlockPool, Piece, Ring};
 use super::packing::MAX_PLAIN;
@@ -44,6 +47,10 @@ pub(super) struct News {
     pub(super) end_of_stream: bool,
     /// A packed message begins.
     packed: bool,
+    /// How many offsets more there are than were known of.
+    growth: u64,
+    /// It does not simply go on where everything before has come.
+    out_of_order: bool,
 }
 
 /// What a message may be.
@@ -52,15 +59,17 @@ pub(super) struct Rules {
     pub(super) max_message: u64,
     /// Both ends have agreed on compression.
     pub(super) compression: bool,
+    /// The carrier keeps the order, so that a gap breaks a rule.
+    pub(super) in_order: bool,
 }
 
 impl News {
     pub(super) const fn offsets(self) -> u64 {
-        self.bytes.saturating_add(self.end_of_message as u64)
+        self.growth
     }
 
     pub(super) const fn is_empty(self) -> bool {
-        self.offsets() == 0 && !self.end_of_stream
+        self.growth == 0 && !self.end_of_stream && !self.out_of_order
     }
 }
 
@@ -82,6 +91,8 @@ pub(super) struct RecvHalf {
     state: State,
     ring: Ring,
     credit: RecvCredit,
+    /// Where the stream ends, once that is known.
+    final_offset: Option<u64>,
     /// Up to where the peer knows that this side has received.
     acknowledged: u64,
     /// Bytes of the message that has begun and not ended; 0 between messages.
@@ -98,6 +109,7 @@ impl RecvHalf {
             state: State::Receiving,
             ring: Ring::default(),
             credit: RecvCredit::new(window),
+            final_offset: None,
             acknowledged: 0,
             message: 0,
             message_packed: false,
@@ -111,7 +123,13 @@ impl RecvHalf {
     ///
     /// # Errors
     /// The rule that the fragment breaks.
-    pub(super) fn check(&self, fragment: &Fragment, len: usize, rules: Rules) -> Result<News, ProtocolCode> {
+    pub(super) fn check(
+        &self,
+        pool: &BlockPool,
+        fragment: &Fragment,
+        len: usize,
+        rules: Rules,
+    ) -> Result<News, ProtocolCode> {
         if len == 0 && !fragment.end_of_message && !fragment.end_of_stream {
             return Err(ProtocolCode::MalformedPayload);
         }
@@ -123,7 +141,7 @@ impl RecvHalf {
         let bytes_end = fragment.offset.checked_add(len as u64).ok_or(ProtocolCode::FlowControl)?;
         let end = bytes_end.checked_add(fragment.end_of_message.into()).ok_or(ProtocolCode::FlowControl)?;
         // R-8.4-5
-        if self.has_ended() && (end > received || (fragment.end_of_stream && end != received)) {
+        if self.final_offset.is_some_and(|last| end > last || (fragment.end_of_stream && end != last)) {
             return Err(ProtocolCode::FinalOffset);
         }
         if fragment.end_of_stream && end < received {
@@ -132,8 +150,13 @@ impl RecvHalf {
         if self.has_ended() {
             return Ok(News::default());
         }
-        if fragment.offset > received {
+        if rules.in_order && fragment.offset > received {
             return Err(ProtocolCode::Forbidden); // R-8.3-3
+        }
+        let growth = end.saturating_sub(received);
+        self.credit.check(growth, ProtocolCode::FlowControl)?; // R-8.5-1
+        if !rules.in_order && self.is_out_of_order(fragment) {
+            return self.check_out_of_order(pool, fragment, len, growth);
         }
         // R-8.3-4: what is held already is skipped.
         let bytes = bytes_end.saturating_sub(received);
@@ -143,8 +166,9 @@ impl RecvHalf {
             end_of_message: fragment.end_of_message && end > received,
             end_of_stream: fragment.end_of_stream,
             packed: fragment.compressed && fragment.offset == received,
+            growth,
+            out_of_order: false,
         };
-        self.credit.check(news.offsets(), ProtocolCode::FlowControl)?; // R-8.5-1
         let message = self.message.saturating_add(bytes);
         if message > rules.max_message {
             return Err(ProtocolCode::MessageTooLarge); // R-8.3-6
@@ -164,8 +188,24 @@ impl RecvHalf {
     }
 
     /// Takes in what [`check`](Self::check) found. Returns how many offsets were dropped because the application wants no more.
-    pub(super) fn accept(&mut self, pool: &mut BlockPool, news: News, data: &[u8]) -> u64 {
+    ///
+    /// # Errors
+    /// The rule that is broken, as shows only when a gap is closed: then something was taken in.
+    pub(super) fn accept(
+        &mut self,
+        pool: &mut BlockPool,
+        fragment: &Fragment,
+        news: News,
+        data: &[u8],
+        rules: Rules,
+    ) -> Result<u64, ProtocolCode> {
         self.credit.receive(news.offsets());
+        if news.end_of_stream {
+            self.final_offset = Some(self.credit.received());
+        }
+        if news.out_of_order {
+            return self.accept_out_of_order(pool, fragment, news, data, rules);
+        }
         self.message = if news.end_of_message { 0 } else { self.message.saturating_add(news.bytes) };
         self.message_packed = self.message > 0 && (self.message_packed || news.packed);
         if self.is_stopped() {
@@ -173,7 +213,7 @@ impl RecvHalf {
             if news.end_of_stream {
                 self.state = State::Done;
             }
-            return news.offsets();
+            return Ok(news.offsets());
         }
         if news.packed {
             if self.ring.is_empty() {
@@ -190,7 +230,7 @@ impl RecvHalf {
             self.state = State::Ended;
         }
         self.debug_conserved();
-        0
+        Ok(0)
     }
 
     /// Judges a reset and finds how many offsets it counts that did not come (R-8.4-5).
@@ -199,7 +239,7 @@ impl RecvHalf {
     /// The rule that the reset breaks.
     pub(super) fn check_reset(&self, final_offset: u64) -> Result<u64, ProtocolCode> {
         let received = self.credit.received();
-        if final_offset < received || (self.has_ended() && final_offset != received) {
+        if final_offset < received || self.final_offset.is_some_and(|last| final_offset != last) {
             return Err(ProtocolCode::FinalOffset);
         }
         let missing = final_offset.saturating_sub(received);
@@ -211,6 +251,7 @@ impl RecvHalf {
     /// (R-8.4-6). Returns how many offsets it gives back to the session, those counted in `missing` included.
     pub(super) fn accept_reset(&mut self, pool: &mut BlockPool, missing: u64, code: u64) -> u64 {
         self.credit.receive(missing);
+        self.final_offset = Some(self.credit.received());
         let dropped = self.drop_held(pool);
         self.state = if self.is_stopped() { State::Done } else { State::Reset(code) };
         dropped
@@ -290,10 +331,19 @@ impl RecvHalf {
 
     // What goes out.
 
-    /// Whether the peer should hear of new credit (R-8.5-5), or of what has come (R-8.5-7), without being asked.
-    pub(super) fn wants_announcement(&self) -> bool {
-        (self.state == State::Receiving && self.credit.wants_update())
-            || (!self.has_ended() && self.unacknowledged() >= self.credit.quarter())
+    /// Whether the peer should hear of new credit (R-8.5-5) without being asked.
+    pub(super) fn wants_credit_announced(&self) -> bool {
+        self.has_credit_to_tell() && self.credit.wants_update()
+    }
+
+    /// Whether a limit still matters to the peer.
+    pub(super) fn has_credit_to_tell(&self) -> bool {
+        self.state == State::Receiving && self.final_offset.is_none()
+    }
+
+    /// Whether the peer should hear of what has come (R-8.5-7) without asking.
+    pub(super) fn wants_receipt_announced(&self) -> bool {
+        !self.has_ended() && self.unacknowledged() >= self.credit.quarter()
     }
 
     /// What has come and the peer does not know of.
@@ -303,7 +353,7 @@ impl RecvHalf {
 
     /// What the peer is told now: received, limit, and whether the end or the reset is among what was received.
     pub(super) fn announce(&mut self) -> (u64, u64, bool) {
-        self.acknowledged = self.credit.received();
+        self.acknowledged = if self.state == State::Receiving { self.ring.end() } else { self.credit.received() };
         let limit = if self.state == State::Receiving { self.credit.announce() } else { self.credit.limit() };
         (self.acknowledged, limit, self.has_ended())
     }
@@ -346,7 +396,8 @@ impl RecvHalf {
     }
 
     fn debug_conserved(&self) {
-        debug_assert_eq!(self.ring.len(), self.credit.held(), "held by credit is in the ring");
+        let known = self.ring.high().max(self.final_offset.unwrap_or(0));
+        debug_assert_eq!(known.saturating_sub(self.ring.base()), self.credit.held(), "held by credit has its place");
     }
 
     #[cfg(any(test, feature = "testing"))]
@@ -364,6 +415,8 @@ impl RecvHalf {
             self.credit.received(),
             self.credit.consumed(),
             self.credit.limit(),
+            self.final_offset.unwrap_or(u64::MAX),
+            self.ring.high(),
             self.acknowledged,
             self.message,
             self.given() as u64,

@@ -1,7 +1,7 @@
-//! The sending half of a stream (RFC 9000, section 3.1, with acknowledgements by offset).
+//! The sending half of a stream (RFC 9000, section 3.1, with acknowledgements by offset; [`again`] is about packets that are lost).
 //!
 //! ```text
-//!            finish            end sent            Done
+//!            finish            end sent     Done, or all acknowledged
 //!   Open ------------> Finished --------> Finished ------> Done
 //!     |                   |     (sent)       |              ^
 //!     |  reset, or Stop   |                  |              |
@@ -13,6 +13,10 @@
 //! was sent stays in the ring until the peer's session holds it.
 
 #![forbid(unsafe_code)]
+
+mod again;
+
+use again::LostRanges;
 
 use super::block_pool::{BlockPool, Piece, Ring};
 use super::index::Index;
@@ -39,7 +43,7 @@ pub(super) enum Output {
     /// The end of the stream and nothing before it: costs no credit.
     End,
     Data,
-    /// Data of a packed message, for which the session's credit is kept.
+    /// Data that needs no more of the session's credit: of a packed message, for which it is kept, or sent before.
     Paid,
 }
 
@@ -63,6 +67,8 @@ pub(super) struct Sent {
     pub(super) compressed: bool,
     /// How many of its offsets were kept credit for.
     pub(super) paid: u64,
+    /// It was sent before, and its credit spent then.
+    pub(super) is_again: bool,
 }
 
 pub(super) struct SendHalf {
@@ -77,8 +83,12 @@ pub(super) struct SendHalf {
     reserved: u64,
     /// Bytes of the message that is open; 0 between messages.
     message: u64,
+    /// What is to be sent again.
+    lost: LostRanges,
     /// The peer has been told where the stream ends, by its end or by a reset.
     end_told: bool,
+    /// A packet with the end of the stream was acknowledged.
+    end_acknowledged: bool,
     /// The code with which the peer asked to stop.
     stopped: Option<u64>,
     /// The application was refused room and waits for it.
@@ -97,7 +107,9 @@ impl SendHalf {
             form: Form::Plain,
             reserved: 0,
             message: 0,
+            lost: LostRanges::default(),
             end_told: false,
+            end_acknowledged: false,
             stopped: None,
             waiting: false,
             asked: false,
@@ -197,6 +209,7 @@ impl SendHalf {
     pub(super) fn reset(&mut self, pool: &mut BlockPool, code: u64) -> u64 {
         let dropped = self.ring.len();
         self.ring.clear(pool);
+        self.lost.clear();
         self.cursor = None;
         self.form = Form::Plain;
         self.state = State::Reset(code);
@@ -209,6 +222,7 @@ impl SendHalf {
     /// Nothing after the end of the stream or a reset (R-8.4-3).
     pub(super) fn output(&self) -> Output {
         match self.state {
+            State::Open | State::Finished { .. } if !self.lost.is_empty() => Output::Paid,
             State::Open | State::Finished { .. } if self.unsent() > 0 => match self.form {
                 _ if self.credit.available() == 0 => Output::Nothing,
                 Form::Plain => Output::Data,
@@ -222,6 +236,9 @@ impl SendHalf {
     /// Copies the next fragment's bytes into `out`, within the stream's credit (R-8.5-1) and using up to `session_credit` offsets
     /// besides those that credit is kept for. `None` if `out` cannot take even one.
     pub(super) fn send(&mut self, pool: &BlockPool, session_credit: u64, out: &mut [u8]) -> Option<Sent> {
+        if !self.lost.is_empty() {
+            return self.send_again(pool, out);
+        }
         let offset = self.credit.spent();
         let is_packed = self.form != Form::Plain;
         let max = if is_packed { self.credit.available() } else { self.credit.available().min(session_credit) };
@@ -241,10 +258,15 @@ impl SendHalf {
         }
         let end_of_stream = self.state == State::Finished { sent: false } && self.unsent() == 0;
         if end_of_stream {
-            self.state = State::Finished { sent: true };
-            self.end_told = true;
+            self.tell_end();
         }
-        (piece.offsets() > 0 || end_of_stream).then_some(Sent { offset, piece, end_of_stream, compressed, paid })
+        let sent = Sent { offset, piece, end_of_stream, compressed, paid, is_again: false };
+        (piece.offsets() > 0 || end_of_stream).then_some(sent)
+    }
+
+    fn tell_end(&mut self) {
+        self.state = State::Finished { sent: true };
+        self.end_told = true;
     }
 
     /// The code and the final offset, behind the last that was sent (R-8.4-4), of a reset that goes out now.
@@ -281,8 +303,8 @@ impl SendHalf {
             }
         }
         self.credit.raise(limit);
-        let freed = received.saturating_sub(self.ring.base()).min(self.ring.len());
-        self.ring.advance(pool, freed);
+        let freed = self.ring.release(pool, self.ring.base(), received);
+        self.lost.remove_below(self.ring.base());
         self.asked &= freed == 0;
         if done {
             self.state = State::Done;
@@ -336,6 +358,7 @@ impl SendHalf {
         };
         sink(&[state, self.end_told.into(), self.waiting.into(), self.asked.into(), self.stopped.is_some().into()]);
         sink(&[(self.form != Form::Plain).into(), (self.form == Form::Packed { begun: true }).into()]);
+        sink(&[self.end_acknowledged.into(), self.lost.is_empty().into()]);
         for number in [
             code,
             self.ring.base(),

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use super::*;
 
-const RULES: Rules = Rules { max_message: 8, compression: false };
+const RULES: Rules = Rules { max_message: 8, compression: false, in_order: true };
 
 fn pool() -> BlockPool {
     BlockPool::new(4_096, 4_096)
@@ -19,9 +19,10 @@ fn take(
     data: &[u8],
     (end_of_message, end_of_stream): (bool, bool),
 ) -> Result<u64, ProtocolCode> {
-    let news = half.check(&fragment(offset, end_of_message, end_of_stream), data.len(), RULES)?;
+    let fragment = fragment(offset, end_of_message, end_of_stream);
+    let news = half.check(pool, &fragment, data.len(), RULES)?;
     if !news.is_empty() {
-        half.accept(pool, news, data);
+        half.accept(pool, &fragment, news, data, RULES)?;
     }
     Ok(news.offsets())
 }
@@ -200,9 +201,9 @@ fn a_stopped_half_takes_and_drops() {
     assert_eq!(pool.in_use(), 0);
     take(&mut half, &mut pool, 3, b"def", (true, false)).unwrap();
     assert_eq!((pool.in_use(), half.held()), (0, 0));
-    assert!(half.wants_announcement(), "what came is reported all the same");
+    assert!(half.wants_receipt_announced(), "what came is reported all the same");
     assert_eq!(half.announce(), (7, 10, false), "no new credit");
-    assert!(!half.wants_announcement());
+    assert!(!half.wants_receipt_announced());
     assert_eq!(take(&mut half, &mut pool, 7, &[0; 4], (false, false)), Err(ProtocolCode::FlowControl));
     take(&mut half, &mut pool, 7, b"", (false, true)).unwrap();
     assert!(half.is_done());
@@ -214,14 +215,14 @@ fn the_peer_hears_of_a_quarter_of_the_window() {
     let mut pool = pool();
     let mut half = RecvHalf::new(40);
     take(&mut half, &mut pool, 0, &[0; 8], (true, false)).unwrap();
-    assert!(!half.wants_announcement());
+    assert!(!half.wants_receipt_announced());
     take(&mut half, &mut pool, 9, &[0; 1], (false, false)).unwrap();
-    assert!(half.wants_announcement(), "ten offsets received");
+    assert!(half.wants_receipt_announced(), "ten offsets received");
     assert_eq!(half.announce(), (10, 40, false));
-    assert!(!half.wants_announcement());
+    assert!(!half.wants_receipt_announced());
     half.read(&mut pool, &mut [0; 20]);
-    assert!(!half.wants_announcement(), "nine offsets consumed");
+    assert!(!half.wants_credit_announced(), "nine offsets consumed");
     half.read(&mut pool, &mut [0; 20]);
-    assert!(half.wants_announcement());
+    assert!(half.wants_credit_announced());
     assert_eq!(half.announce(), (10, 50, false));
 }

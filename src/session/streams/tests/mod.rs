@@ -3,6 +3,7 @@
 mod behaviour;
 mod bounds;
 mod hostile;
+mod lossy;
 mod model;
 #[cfg(feature = "compression")]
 mod packed;
@@ -56,8 +57,8 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new(limits_a: &Limits, limits_b: &Limits) -> Self {
-        let mut a = Streams::new(Role::Initiator, limits_a);
-        let mut b = Streams::new(Role::Responder, limits_b);
+        let mut a = Streams::new(Role::Initiator, limits_a, true);
+        let mut b = Streams::new(Role::Responder, limits_b, true);
         a.set_peer(&granted_by(limits_b));
         b.set_peer(&granted_by(limits_a));
         Self { a, b, fragment: 1_000, controls: 0 }
