@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod carried;
+mod datagram_queue;
 #[cfg(feature = "testing")]
 mod digest;
 mod flow_control;
