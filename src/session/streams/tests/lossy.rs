@@ -109,7 +109,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// R-8.3-7, R-8.5-8, R-8.5-9: whatever is lost, repeated or reordered, all that was sent arrives once and in order, and both ends
+    /// R-8.3-7, R-8.3-8, R-8.5-8, R-8.5-9: whatever is lost, repeated or reordered, all that was sent arrives once and in order, and both ends
     /// come to know it.
     #[test]
     fn everything_arrives_once_and_in_order(
