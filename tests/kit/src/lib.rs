@@ -27,6 +27,7 @@
 
 mod campaign;
 mod clock;
+mod datagram_link;
 mod end;
 pub mod forge;
 pub mod fuzz;
@@ -42,6 +43,7 @@ mod stream_link;
 
 pub use campaign::{campaign, is_full_campaign};
 pub use clock::Clock;
+pub use datagram_link::{Address, Conditions, Datagram, DatagramLink, Ecn, LinkStats, Loss, Probability};
 pub use end::End;
 pub use model::{CheckedPair, Model};
 pub use op::Op;
