@@ -1,7 +1,10 @@
-//! Tests of AI-TCP, and of what is built on it, without sockets, clocks or threads: virtual time, an emulated carrier, pairs of
-//! sessions, a reference model, and an authenticated but hostile peer.
+//! Tests of AI-TCP, and of what is built on it, without sockets, clocks or threads: virtual time, emulated carriers, pairs of
+//! sessions, whole networks of nodes, a reference model, and an authenticated but hostile peer.
 //!
 //! - [`Setup`] describes two agents; [`Pair`] is their two sessions with a [`Clock`] and a [`StreamLink`] each way.
+//! - [`simulator`] runs any number of nodes, endpoints or applications of your own, over paths that lose, delay, reorder, double and
+//!   damage datagrams, with NATs, partitions, broken clocks, crashes and an adversary. [`DatagramLink`] is one direction of a path,
+//!   [`Conditions`] what it does.
 //! - [`Op`] is everything that applications and carriers can do, decoded from any bytes; [`CheckedPair`] carries operations out on a
 //!   pair and compares with a [`Model`] what arrives.
 //! - [`Recording`] keeps the packets of a real session, to be shown again, altered, to fresh sessions.
@@ -27,6 +30,7 @@
 
 mod campaign;
 mod clock;
+mod datagram_link;
 mod end;
 pub mod forge;
 pub mod fuzz;
@@ -38,10 +42,12 @@ pub mod provider_vectors;
 mod recording;
 mod rng;
 mod setup;
+pub mod simulator;
 mod stream_link;
 
 pub use campaign::{campaign, is_full_campaign};
 pub use clock::Clock;
+pub use datagram_link::{Address, Conditions, Datagram, DatagramLink, Ecn, LinkStats, Loss, Probability};
 pub use end::End;
 pub use model::{CheckedPair, Model};
 pub use op::Op;
