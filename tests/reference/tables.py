@@ -286,6 +286,7 @@ class Params:
         require(max(params.session_credit, params.stream_credit) <= 1 << 62, "credit")
         require(max(params.bidirectional_streams, params.unidirectional_streams) <= 1 << 60, "streams")
         require(params.max_message >= 1, "max_message")
+        require(params.max_ack_delay_ms < 1 << 14, "max_ack_delay_ms")
         return params
 
     def write(self, writer: Writer) -> int:
