@@ -7,6 +7,5 @@ pub(crate) enum Framing {
     /// Packets follow each other in a stream of bytes; all of them come, in order.
     Stream,
     /// A packet is in one datagram, alone or with a few more; it may be lost, late, early or doubled.
-    #[cfg_attr(not(test), expect(dead_code, reason = "waits for sessions on datagram carriers"))]
     Datagram,
 }
