@@ -103,6 +103,7 @@ extern crate alloc;
 
 mod config;
 pub mod crypto;
+mod disposition;
 mod error;
 mod event;
 mod identity;
@@ -124,6 +125,7 @@ pub use config::{
     Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_REALM,
     MIN_MAX_PACKET, ServerConfig, Signer, Suite, Timeouts, Verdict,
 };
+pub use disposition::{Discarded, Disposition};
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
     StreamError,

@@ -251,9 +251,13 @@ fn every_parameter_at_its_borders() {
         outcome(&|params| params.compression = Some(value), true, format!("compression {value}"));
         outcome(&|params| params.receipts = Some(value), true, format!("receipts {value}"));
     }
-    for value in [0, 1, u16::MAX] {
-        outcome(&|params| params.max_datagram = Some(value), true, format!("max_datagram {value}"));
-        outcome(&|params| params.max_ack_delay_ms = Some(value), true, format!("max_ack_delay_ms {value}"));
+    for value in [None, Some(0), Some(1), Some(u16::MAX)] {
+        outcome(&|params| params.max_datagram = value, true, format!("max_datagram {value:?}"));
+    }
+    for (value, fits) in
+        [(None, true), (Some(0), true), (Some((1 << 14) - 1), true), (Some(1 << 14), false), (Some(u16::MAX), false)]
+    {
+        outcome(&|params| params.max_ack_delay_ms = value, fits, format!("max_ack_delay_ms {value:?}"));
     }
 }
 

@@ -77,6 +77,11 @@ fn limits_and_timeouts_of_a_configuration_have_bounds() {
     assert_eq!(smaller, Err(ConfigError::Limit("send_buffer")));
     assert_eq!(with_limits(|limits| limits.max_message = 0), Err(ConfigError::Limit("max_message")));
     assert_eq!(with_limits(|limits| limits.max_message = 1), Ok(()));
+    let datagram = |size| with_limits(move |limits| (limits.max_packet, limits.max_datagram) = (3_000, size));
+    assert_eq!([datagram(0), datagram(3_000 - 98)], [Ok(()); 2]);
+    assert_eq!(datagram(3_000 - 97), Err(ConfigError::Limit("max_datagram")));
+    assert_eq!(with_limits(|limits| limits.datagram_queue = 0), Err(ConfigError::Limit("datagram_queue")));
+    assert_eq!(with_limits(|limits| (limits.max_datagram, limits.datagram_queue) = (0, 0)), Ok(()));
     let none = with_limits(|limits| {
         (limits.peer_bidirectional_streams, limits.peer_unidirectional_streams, limits.own_streams) = (0, 0, 0);
     });
@@ -91,6 +96,12 @@ fn limits_and_timeouts_of_a_configuration_have_bounds() {
     assert_eq!(with_timeouts(|timeouts| timeouts.idle = Some(longest)), Ok(()));
     assert_eq!(with_timeouts(|timeouts| timeouts.idle = Some(longest + some)), Err(ConfigError::Timeout("idle")));
     assert_eq!(with_timeouts(|timeouts| timeouts.keepalive = Some(short)), Err(ConfigError::Timeout("keepalive")));
+    let longest = Duration::from_millis((1 << 14) - 1);
+    for fits in [zero, longest] {
+        assert_eq!(with_timeouts(|timeouts| timeouts.max_ack_delay = fits), Ok(()));
+    }
+    let longer = with_timeouts(|timeouts| timeouts.max_ack_delay = longest + some);
+    assert_eq!(longer, Err(ConfigError::Timeout("max_ack_delay")));
     assert_eq!(with_timeouts(|timeouts| timeouts.keepalive = Some(some)), Ok(()));
 }
 

@@ -121,13 +121,14 @@ fn bytes_of_field(len: u32) -> impl Iterator<Item = u32> {
     (0..len).flat_map(|place| (1..=0xFF).map(move |byte| byte << (8 * place)))
 }
 
-/// R-8.7-1, R-8.2-2.
+/// R-8.7-1, R-8.2-2, R-8.1-6.
 #[test]
 fn every_control_code() {
     for code in 0..=u8::MAX {
         let expected = match code {
             Control::PING | Control::CREDIT | Control::STREAM_CREDIT | Control::SHUTDOWN => Fine,
             Control::RESET | Control::STOP => Told(Forbidden), // they name stream 0
+            Control::PATH_CHALLENGE | Control::PATH_RESPONSE => Told(Forbidden), // not on a stream carrier
             _ => Told(UnknownControl),
         };
         check(|_| Payload::control(Control { code, ..Control::default() }), expected, format!("code {code}"));
@@ -259,6 +260,7 @@ fn what_is_forbidden_and_what_is_ignored() {
     check(|_| Payload { padding: vec![0xA5; 1000], ..Payload::default() }, Fine, "padding");
     check(|_| Payload { ack_delay: Some(u32::MAX), ..Payload::default() }, Fine, "ack_delay");
     check(|_| Payload { acks: vec![(0, 0)], ..Payload::default() }, Told(Forbidden), "acks");
+    check(|_| Payload { ecn: Some([0; 3]), ..Payload::default() }, Told(Forbidden), "ecn");
     check(|_| Payload { datagrams: vec![0, 0], ..Payload::default() }, Told(Forbidden), "datagrams");
     check(|_| Payload { data: b"x".to_vec(), ..Payload::default() }, Told(MalformedPayload), "data of no fragment");
     for length in [0, 1, 3, 255, 256, u16::MAX] {

@@ -3,11 +3,20 @@
 
 use core::time::Duration;
 
+use crate::crypto::provider::TAG_LEN;
 use crate::error::ConfigError;
 use crate::session::Streams;
+use crate::wire::HEADER_LEN;
+use crate::wire::payload::PayloadWriter;
 
 /// What a session takes besides its streams: see [`Limits::max_bytes`].
 const FIXED_BYTES: usize = 16 << 10;
+/// What a best-effort datagram takes besides its bytes.
+const DATAGRAM_BYTES: usize = 32;
+/// What a packet has besides a best-effort datagram that is alone in it.
+const DATAGRAM_OVERHEAD: usize = HEADER_LEN + PayloadWriter::DATAGRAM_OVERHEAD + TAG_LEN;
+/// The longest that an acknowledgement may be told to wait (R-7.1-1).
+const MAX_ACK_DELAY: Duration = Duration::from_millis((1 << 14) - 1);
 
 /// The smallest packet size that may be agreed on: room for every handshake packet and then some.
 pub const MIN_MAX_PACKET: u16 = 2_048 + 40;
@@ -44,10 +53,17 @@ pub struct Limits {
     pub own_streams: u16,
     /// The longest message taken, in bytes. Never a buffer size: longer messages than any buffer pass through in pieces.
     pub max_message: u64,
+    /// The longest best-effort datagram, in bytes, from the peer or to it; 0 = none. It has to fit a packet of `max_packet` bytes, 98
+    /// of which are the packet's own. Only on datagram carriers.
+    pub max_datagram: u16,
+    /// Best-effort datagrams that are kept each way: received and not taken by the application, or given by it and not sent. At least 1,
+    /// if there are any.
+    pub datagram_queue: u16,
 }
 
 impl Default for Limits {
-    /// For hosts: 16 KiB packets, 1 MiB each way, 256 KiB a stream, 128 streams of each kind, messages of 16 MiB.
+    /// For hosts: 16 KiB packets, 1 MiB each way, 256 KiB a stream, 128 streams of each kind, messages of 16 MiB, and
+    /// 64 best-effort datagrams of 1,200 bytes each way.
     fn default() -> Self {
         Self {
             max_packet: MAX_MAX_PACKET,
@@ -59,12 +75,14 @@ impl Default for Limits {
             peer_unidirectional_streams: 128,
             own_streams: 256,
             max_message: 16 << 20,
+            max_datagram: 1_200,
+            datagram_queue: 64,
         }
     }
 }
 
 impl Limits {
-    /// For small devices: 2 KiB packets and windows of a few KiB.
+    /// For small devices: 2 KiB packets, windows of a few KiB, and no best-effort datagrams.
     #[must_use]
     pub const fn small() -> Self {
         Self {
@@ -77,6 +95,8 @@ impl Limits {
             peer_unidirectional_streams: 4,
             own_streams: 8,
             max_message: 1 << 20,
+            max_datagram: 0,
+            datagram_queue: 0,
         }
     }
 }
@@ -89,12 +109,23 @@ impl Limits {
     ///   bytes (an eighth of the larger stream buffer), and two blocks more for each direction of a stream, of which it may use
     ///   one byte;
     /// - a quarter of that, to tell bytes from the ends of messages and, on datagram carriers, from gaps; a message's end counts as a
-    ///   byte in all limits.
+    ///   byte in all limits;
+    /// - if there are best-effort datagrams, `datagram_queue` of `max_datagram` and 32 bytes each way.
     ///
     /// A session that has agreed on compression takes up to [`COMPRESSION_BYTES`](Self::COMPRESSION_BYTES) more.
     #[must_use]
     pub const fn max_bytes(&self) -> usize {
-        FIXED_BYTES.saturating_add(Streams::max_bytes(self))
+        FIXED_BYTES.saturating_add(Streams::max_bytes(self)).saturating_add(self.datagram_bytes())
+    }
+
+    /// Best-effort datagrams, both ways together.
+    const fn datagram_bytes(&self) -> usize {
+        match self.max_datagram as usize {
+            0 => 0,
+            longest => {
+                longest.saturating_add(DATAGRAM_BYTES).saturating_mul(self.datagram_queue as usize).saturating_mul(2)
+            }
+        }
     }
 
     /// The most heap that a session takes beyond [`max_bytes`](Self::max_bytes) to pack and unpack messages.
@@ -109,6 +140,11 @@ impl Limits {
             (self.stream_send_buffer >= 2, "stream_send_buffer"),
             (self.send_buffer >= self.stream_send_buffer, "send_buffer"),
             (self.max_message >= 1, "max_message"),
+            (
+                usize::from(self.max_datagram).saturating_add(DATAGRAM_OVERHEAD) <= self.max_packet.into(),
+                "max_datagram",
+            ),
+            (self.max_datagram == 0 || self.datagram_queue >= 1, "datagram_queue"),
         ];
         checks.into_iter().try_for_each(|(ok, field)| if ok { Ok(()) } else { Err(ConfigError::Limit(field)) })
     }
@@ -139,11 +175,14 @@ pub struct Timeouts {
     pub idle: Option<Duration>,
     /// Own silence after which an empty packet is sent to keep the session (and boxes on the way) awake; `None` = never.
     pub keepalive: Option<Duration>,
+    /// How long a packet may wait for its acknowledgement, so that one acknowledges several: less than 2^14 ms, and announced in whole
+    /// milliseconds, rounded up. Only on datagram carriers.
+    pub max_ack_delay: Duration,
 }
 
 impl Default for Timeouts {
     /// For stream carriers: 10 s for the handshake, 30 s for a verdict, 60 s for a confirmation, 3 s for a close to get out; no idle
-    /// timeout, no keepalive.
+    /// timeout, no keepalive. Acknowledgements wait up to 25 ms, as in QUIC.
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(10),
@@ -152,6 +191,7 @@ impl Default for Timeouts {
             drain: Duration::from_secs(3),
             idle: None,
             keepalive: None,
+            max_ack_delay: Duration::from_millis(25),
         }
     }
 }
@@ -166,6 +206,7 @@ impl Timeouts {
             (!self.confirmation.is_zero(), "confirmation"),
             (some_time(self.idle) && idle_fits, "idle"),
             (some_time(self.keepalive), "keepalive"),
+            (self.max_ack_delay <= MAX_ACK_DELAY, "max_ack_delay"),
         ];
         checks.into_iter().try_for_each(|(ok, field)| if ok { Ok(()) } else { Err(ConfigError::Timeout(field)) })
     }

@@ -141,6 +141,8 @@ impl Shared {
     pub(crate) fn params(&self) -> Params {
         let limits = &self.limits;
         let idle = self.timeouts.idle.map_or(0, |idle| u32::try_from(idle.as_millis()).unwrap_or(u32::MAX));
+        // Rounded up: it promises to be no later.
+        let ack_delay = self.timeouts.max_ack_delay.as_micros().div_ceil(1_000);
         Params {
             max_packet: limits.max_packet,
             session_credit: limits.session_window.into(),
@@ -150,6 +152,8 @@ impl Shared {
             max_message: limits.max_message,
             idle_timeout_ms: idle,
             compression: self.compression,
+            max_datagram: limits.max_datagram,
+            max_ack_delay_ms: u16::try_from(ack_delay).unwrap_or(u16::MAX),
         }
     }
 

@@ -9,7 +9,8 @@ impl PacketNumber {
     /// The number of the first packet that is sealed in each direction of a link (R-5.3-3).
     pub(crate) const FIRST: Self = Self(0);
 
-    const END: u64 = 1 << 62;
+    /// Packet numbers are below this.
+    pub(crate) const END: u64 = 1 << 62;
 
     /// The packet number `number`, if it is one.
     pub(crate) const fn new(number: u64) -> Option<Self> {

@@ -1,9 +1,10 @@
 //! What a header may say, before anything of the body is there (specification, section 3).
 #![forbid(unsafe_code)]
 
+use crate::disposition::Discarded;
 use crate::event::PeerMisbehaved;
 use crate::role::Role;
-use crate::wire::{HEADER_LEN, Header, HeaderError, PacketKind};
+use crate::wire::{Framing, HEADER_LEN, Header, HeaderError, PacketKind};
 
 /// The longest handshake packet, header and tag included (R-3.2-2).
 pub(crate) const MAX_HANDSHAKE_PACKET: u16 = 1_232;
@@ -30,22 +31,49 @@ struct Form {
     max_length: u16,
 }
 
+/// What is wrong with a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Version,
+    /// A kind, direction or epoch that there is not.
+    Kind,
+    Length,
+    Address,
+    Number,
+}
+
 impl Receiver {
     /// Reads a header that came over a stream carrier, and checks all that can be checked without the body.
     ///
     /// Whether the kind is the one that this state waits for is for the state to say.
     pub(crate) fn validate(&self, bytes: &[u8; HEADER_LEN]) -> Result<Header, PeerMisbehaved> {
+        Ok(self.check(bytes, Framing::Stream)?)
+    }
+
+    /// The same for a header that came in a datagram. Anyone may have sent it, so what is wrong with it is no more than a reason to
+    /// discard the packet (R-3.4-1).
+    #[cfg_attr(not(test), expect(dead_code, reason = "waits for sessions on datagram carriers"))]
+    pub(crate) fn validate_datagram(&self, bytes: &[u8; HEADER_LEN]) -> Result<Header, Discarded> {
+        Ok(self.check(bytes, Framing::Datagram)?)
+    }
+
+    fn check(&self, bytes: &[u8; HEADER_LEN], framing: Framing) -> Result<Header, Fault> {
         let header = Header::parse(bytes)?; // R-3.1-1, R-3.1-2
         let form = self.form(header.kind);
         if form.sender == Some(self.role) || header.epoch != form.epoch {
-            return Err(PeerMisbehaved::UnexpectedPacket); // R-3.1-3
+            return Err(Fault::Kind); // R-3.1-3
         }
         if !(form.min_length..=form.max_length).contains(&header.length) {
-            return Err(PeerMisbehaved::PacketLength); // R-3.2-1
+            return Err(Fault::Length); // R-3.2-1
         }
         let addressee = if form.is_addressed { self.connection_id } else { 0 };
-        if header.connection_id != addressee || header.number_field != 0 {
-            return Err(PeerMisbehaved::BadHeader); // R-3.1-4, R-3.1-5
+        if header.connection_id != addressee {
+            return Err(Fault::Address); // R-3.1-4
+        }
+        // Only a sealed packet has a number, and only in a datagram does it travel.
+        let may_have_number = form.epoch > 0 && framing == Framing::Datagram;
+        if header.number_field != 0 && !may_have_number {
+            return Err(Fault::Number); // R-3.1-5
         }
         Ok(header)
     }
@@ -71,11 +99,34 @@ impl Receiver {
     }
 }
 
-impl From<HeaderError> for PeerMisbehaved {
+impl From<HeaderError> for Fault {
     fn from(error: HeaderError) -> Self {
         match error {
-            HeaderError::Version => Self::NotAiTcp,
-            HeaderError::Kind => Self::UnexpectedPacket,
+            HeaderError::Version => Self::Version,
+            HeaderError::Kind => Self::Kind,
+        }
+    }
+}
+
+impl From<Fault> for PeerMisbehaved {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Version => Self::NotAiTcp,
+            Fault::Kind => Self::UnexpectedPacket,
+            Fault::Length => Self::PacketLength,
+            Fault::Address | Fault::Number => Self::BadHeader,
+        }
+    }
+}
+
+impl From<Fault> for Discarded {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Version => Self::NotAiTcp,
+            Fault::Kind => Self::UnexpectedPacket,
+            Fault::Length => Self::PacketLength,
+            Fault::Address => Self::UnknownConnection,
+            Fault::Number => Self::BadHeader,
         }
     }
 }
@@ -159,6 +210,41 @@ mod tests {
             for bit in 0..64 {
                 let outcome = receiver.validate(&Header { number_field: 1 << bit, ..header }.to_bytes());
                 assert_eq!(outcome, Err(PeerMisbehaved::BadHeader));
+            }
+        }
+    }
+
+    /// R-3.1-5, R-3.4-1: on datagrams the table is the same, but sealed packets show a number, and nothing is the peer's fault.
+    #[test]
+    fn in_a_datagram_only_the_number_field_differs() {
+        for (receiver, header, min, max) in legal() {
+            let outcome = |header: Header| receiver.validate_datagram(&header.to_bytes());
+            assert_eq!(outcome(header), Ok(header));
+            for length in [0, min - 1, max + 1, u16::MAX] {
+                assert_eq!(outcome(Header { length, ..header }), Err(Discarded::PacketLength), "{header:?}");
+            }
+            for epoch in (0..5).filter(|epoch| *epoch != header.epoch) {
+                assert_eq!(outcome(Header { epoch, ..header }), Err(Discarded::UnexpectedPacket), "{header:?}");
+            }
+            let other = Header { connection_id: header.connection_id ^ 1 << 40, ..header };
+            assert_eq!(outcome(other), Err(Discarded::UnknownConnection));
+            let back = Receiver { role: receiver.role.peer(), ..receiver };
+            let expected = if header.kind == PacketKind::Data { Ok(header) } else { Err(Discarded::UnexpectedPacket) };
+            assert_eq!(back.validate_datagram(&header.to_bytes()), expected);
+            for number_field in (0..64).map(|bit| 1 << bit).chain([u64::MAX]) {
+                let numbered = Header { number_field, ..header };
+                let expected = if header.epoch > 0 { Ok(numbered) } else { Err(Discarded::BadHeader) };
+                assert_eq!(outcome(numbered), expected, "{header:?}");
+            }
+            for byte in 0..=u8::MAX {
+                let mut bytes = header.to_bytes();
+                bytes[0] = byte;
+                assert_eq!(receiver.validate_datagram(&bytes).err(), (byte != 10).then_some(Discarded::NotAiTcp));
+                let mut bytes = header.to_bytes();
+                bytes[1] = byte;
+                if !(1..=9).contains(&byte) {
+                    assert_eq!(receiver.validate_datagram(&bytes), Err(Discarded::UnexpectedPacket));
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::packet::validator::{MAX_HANDSHAKE_PACKET, Receiver};
 use crate::role::Role;
 use crate::time::Instant;
 use crate::wire::payload::{Control, PayloadView};
-use crate::wire::{HEADER_LEN, Header, PacketKind, VERSION};
+use crate::wire::{Framing, HEADER_LEN, Header, PacketKind, VERSION};
 
 /// What [`Session::handle_stream`] made of the bytes it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Session {
 
     /// Acts on an authentic payload: controls, then fragments, then the close, if it is one.
     fn handle_payload(&mut self, plaintext: &[u8]) -> Result<(), ProtocolCode> {
-        let payload = PayloadView::parse(plaintext)?;
+        let payload = PayloadView::parse(plaintext, Framing::Stream)?;
         for control in payload.controls() {
             self.handle_control(control)?;
         }
@@ -153,6 +153,8 @@ impl Session {
             Control::Shutdown { bidirectional, unidirectional } => {
                 self.peer_shuts_down(Opened { bidirectional, unidirectional })?;
             }
+            // Read on datagram carriers only.
+            Control::PathChallenge { .. } | Control::PathResponse { .. } => {}
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! after verification with limits of our own (R-3.3-2). What a parser returns cannot be invalid: whoever holds a view need not check
 //! again.
 
+mod framing;
 mod header;
 mod params;
 
@@ -30,5 +31,6 @@ mod generated;
 
 use generated::aitcp::wire as tables;
 
+pub(crate) use framing::Framing;
 pub(crate) use header::{HEADER_LEN, Header, HeaderError, PacketKind, VERSION};
 pub(crate) use params::{BadParams, Params};

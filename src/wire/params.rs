@@ -11,6 +11,8 @@ const PACKET_RANGE: core::ops::RangeInclusive<u16> = 2_088..=16_424;
 const MAX_CREDIT: u64 = 1 << 62;
 /// The largest absolute count of streams of a kind: stream numbers stay below 2^62.
 const MAX_STREAMS: u64 = 1 << 60;
+/// The end of what [`Params::max_ack_delay_ms`] may be, as in RFC 9000, section 18.2.
+const ACK_DELAY_END_MS: u16 = 1 << 14;
 
 /// What one end announced in its Auth packet. Read from the wire it is within the ranges of R-7.1-1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub(crate) struct Params {
     pub(crate) idle_timeout_ms: u32,
     /// Messages may arrive compressed.
     pub(crate) compression: bool,
+    /// The longest best-effort datagram taken, in bytes; 0 = none. Of use on datagram carriers only.
+    pub(crate) max_datagram: u16,
+    /// How long an acknowledgement may wait for more to acknowledge, in milliseconds. Of use on datagram carriers only.
+    pub(crate) max_ack_delay_ms: u16,
 }
 
 /// A parameter is outside its range.
@@ -38,8 +44,8 @@ pub(crate) struct Params {
 pub(crate) struct BadParams;
 
 impl Params {
-    /// Takes a verified table, whose values may still be anything. What is absent has its default (R-7.1-2); parameters that are
-    /// reserved are not looked at (R-7.1-3).
+    /// Takes a verified table, whose values may still be anything. What is absent has its default (R-7.1-2); a parameter that is
+    /// reserved is not looked at (R-7.1-3).
     pub(super) fn from_table(table: tables::Params<'_>) -> Result<Self, BadParams> {
         let params = Self {
             max_packet: table.max_packet(),
@@ -50,6 +56,8 @@ impl Params {
             max_message: table.max_message(),
             idle_timeout_ms: table.idle_timeout_ms(),
             compression: table.compression(),
+            max_datagram: table.max_datagram(),
+            max_ack_delay_ms: table.max_ack_delay_ms(),
         };
         if params.is_in_range() { Ok(params) } else { Err(BadParams) }
     }
@@ -64,6 +72,8 @@ impl Params {
             max_message: self.max_message,
             idle_timeout_ms: self.idle_timeout_ms,
             compression: self.compression,
+            max_datagram: self.max_datagram,
+            max_ack_delay_ms: self.max_ack_delay_ms,
             ..tables::ParamsArgs::default()
         };
         tables::Params::create(builder, &args)
@@ -77,5 +87,6 @@ impl Params {
             && self.bidirectional_streams <= MAX_STREAMS
             && self.unidirectional_streams <= MAX_STREAMS
             && self.max_message >= 1
+            && self.max_ack_delay_ms < ACK_DELAY_END_MS
     }
 }

@@ -1,7 +1,12 @@
-//! The plaintext of a Data packet (specification, section 8.1): fragments of streams, controls, or a close.
+//! The plaintext of a Data packet (specification, section 8.1): fragments of streams, controls, or a close; on datagram carriers also
+//! acknowledgements and best-effort datagrams.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), expect(dead_code, reason = "waits for sessions on datagram carriers"))]
 
+mod acks;
 mod control;
+mod datagrams;
+mod layout;
 mod view;
 mod writer;
 
@@ -9,6 +14,7 @@ use crate::event::{CloseSource, ProtocolCode};
 
 use super::tables;
 
+pub(crate) use acks::{EcnCounts, MAX_ACK_RANGES};
 pub(crate) use control::Control;
 pub(crate) use view::PayloadView;
 pub(crate) use writer::{PayloadWriter, write_close};
@@ -49,7 +55,7 @@ pub(crate) enum PayloadError {
     Malformed,
     /// It has a control that this version does not know (R-8.7-1).
     UnknownControl,
-    /// It has a field that is not allowed on this carrier (R-8.1-6).
+    /// It has a field or a control that is not allowed on this carrier (R-8.1-6).
     Forbidden,
 }
 

@@ -286,6 +286,7 @@ class Params:
         require(max(params.session_credit, params.stream_credit) <= 1 << 62, "credit")
         require(max(params.bidirectional_streams, params.unidirectional_streams) <= 1 << 60, "streams")
         require(params.max_message >= 1, "max_message")
+        require(params.max_ack_delay_ms < 1 << 14, "max_ack_delay_ms")
         return params
 
     def write(self, writer: Writer) -> int:
@@ -370,6 +371,7 @@ class Payload:
             data = data[length:]
         require(not data, "data is too long")
         require(not table.vector(2, 16) and not table.vector(5), "acks or datagrams")
+        require(table.struct(9, 24) is None, "counts of marks")
         for stream, a, b, code, flags, reserved0, reserved1 in struct.iter_unpack("<QQQBBHI", table.vector(4, 32)):
             require(flags < 2 and reserved0 == reserved1 == 0, "control flags")
             require(not flags or (code == CREDIT and stream != 0), "Done out of place")

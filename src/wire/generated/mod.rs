@@ -54,6 +54,8 @@ pub mod aitcp {
     pub use self::fragment_generated::*;
     mod ack_range_generated;
     pub use self::ack_range_generated::*;
+    mod ecn_counts_generated;
+    pub use self::ecn_counts_generated::*;
     mod control_generated;
     pub use self::control_generated::*;
     mod close_generated;

@@ -103,6 +103,8 @@ fn largest_params() -> Params {
         max_message: u64::MAX,
         idle_timeout_ms: u32::MAX,
         compression: true,
+        max_datagram: u16::MAX,
+        max_ack_delay_ms: (1 << 14) - 1,
     }
 }
 
@@ -120,7 +122,7 @@ fn largest_initiator_auth() -> Vec<u8> {
         compression: true,
         receipts: true,
         max_datagram: u16::MAX,
-        max_ack_delay_ms: u16::MAX,
+        max_ack_delay_ms: (1 << 14) - 1,
     };
     let args = tables::InitiatorAuthArgs {
         params: Some(tables::Params::create(&mut builder, &params)),
@@ -411,6 +413,8 @@ fn what_later_revisions_use_is_passed_over() {
         max_message: 5,
         idle_timeout_ms: 0,
         compression: false,
+        max_datagram: 0,
+        max_ack_delay_ms: 25,
     };
     assert_eq!(view(&[builder.finished_data(), &[0; 96]].concat()), defaults);
 }

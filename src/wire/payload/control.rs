@@ -57,6 +57,16 @@ pub(crate) enum Control {
         /// How many unidirectional streams it has opened.
         unidirectional: u64,
     },
+    /// Asks for the same bytes in a [`Control::PathResponse`]: whoever sends one has received this on its path. Datagram carriers only.
+    PathChallenge {
+        /// Eight bytes that nobody can guess.
+        data: u64,
+    },
+    /// The answer to a [`Control::PathChallenge`]. Datagram carriers only.
+    PathResponse {
+        /// The bytes of the challenge.
+        data: u64,
+    },
 }
 
 impl Control {
@@ -79,12 +89,19 @@ impl Control {
             Code::Reset => Self::Reset { stream, code: a, final_offset: b },
             Code::Stop => Self::Stop { stream, code: a },
             Code::Shutdown => Self::Shutdown { bidirectional: a, unidirectional: b },
+            Code::PathChallenge => Self::PathChallenge { data: a },
+            Code::PathResponse => Self::PathResponse { data: a },
             _ => return Err(PayloadError::UnknownControl), // R-8.7-1
         };
         // Unknown flags (R-8.1-3), and Done where it says nothing (R-8.7-2).
         let is_known = Flags::all().contains(raw.flags()) && raw.reserved0() == 0 && raw.reserved1() == 0;
         let is_misplaced = done && !matches!(control, Self::Credit { .. });
         if is_known && !is_misplaced { Ok(control) } else { Err(PayloadError::Malformed) }
+    }
+
+    /// Whether it is about a way that datagrams take: on a stream carrier there is one way, and the carrier's owner knows it.
+    pub(super) fn is_about_paths(&self) -> bool {
+        matches!(self, Self::PathChallenge { .. } | Self::PathResponse { .. })
     }
 
     pub(super) fn encode(&self) -> tables::Control {
@@ -96,6 +113,8 @@ impl Control {
             Self::Reset { stream, code, final_offset } => (Code::Reset, stream, code, final_offset),
             Self::Stop { stream, code } => (Code::Stop, stream, code, 0),
             Self::Shutdown { bidirectional, unidirectional } => (Code::Shutdown, 0, bidirectional, unidirectional),
+            Self::PathChallenge { data } => (Code::PathChallenge, 0, data, 0),
+            Self::PathResponse { data } => (Code::PathResponse, 0, data, 0),
         };
         let flags = match self {
             Self::Credit { done: true, .. } => Flags::Done,

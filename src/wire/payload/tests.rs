@@ -8,7 +8,10 @@ use proptest::collection::vec as vec_of;
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::Framing;
 use crate::wire::packet_parser::verified;
+
+mod datagram_carriers;
 
 type Fragments = Vec<(Fragment, Vec<u8>)>;
 
@@ -67,7 +70,7 @@ fn write(size: usize, controls: &[Control], fragments: &[(Fragment, Vec<u8>)]) -
 }
 
 fn read(payload: &[u8]) -> Result<(Vec<Control>, Fragments), PayloadError> {
-    let view = PayloadView::parse(payload)?;
+    let view = PayloadView::parse(payload, Framing::Stream)?;
     let fragments = view.fragments().map(|(fragment, data)| (fragment, data.to_vec())).collect();
     Ok((view.controls().collect(), fragments))
 }
@@ -84,6 +87,7 @@ struct Raw<'a> {
     close: Option<tables::Close>,
     close_reason: Option<&'a [u8]>,
     padding: Option<&'a [u8]>,
+    ecn: Option<tables::EcnCounts>,
 }
 
 impl Raw<'_> {
@@ -99,14 +103,20 @@ impl Raw<'_> {
             close: self.close.as_ref(),
             close_reason: self.close_reason.map(|items| builder.create_vector(items)),
             padding: self.padding.map(|items| builder.create_vector(items)),
+            ecn: self.ecn.as_ref(),
         };
         let root = tables::Payload::create(&mut builder, &args);
         builder.finish_minimal(root);
         builder.finished_data().to_vec()
     }
 
+    /// What a session makes of it on a stream carrier.
     fn outcome(&self) -> Result<(), PayloadError> {
-        PayloadView::parse(&self.build()).map(drop)
+        self.outcome_on(Framing::Stream)
+    }
+
+    fn outcome_on(&self, framing: Framing) -> Result<(), PayloadError> {
+        PayloadView::parse(&self.build(), framing).map(drop)
     }
 }
 
@@ -114,19 +124,24 @@ fn raw_control(code: u8, stream: u64, flags: u8) -> tables::Control {
     tables::Control::new(stream, 1, 2, tables::ControlCode(code), tables::ControlFlags::from_bits_retain(flags), 0, 0)
 }
 
-/// R-8.1-3, R-8.6-3, R-8.7-1, R-8.7-2.
+/// R-8.1-3, R-8.1-6, R-8.6-3, R-8.7-1, R-8.7-2.
 #[test]
 fn every_control_code_and_flag_byte_is_answered() {
     for code in 0..=u8::MAX {
         for flags in 0..=u8::MAX {
             let control = raw_control(code, 1, flags);
-            let expected = match (code, flags) {
-                (6.., _) => Err(PayloadError::UnknownControl),
+            let on_datagrams = match (code, flags) {
+                (8.., _) => Err(PayloadError::UnknownControl),
                 (_, 0) | (1, 1) => Ok(()),
                 _ => Err(PayloadError::Malformed),
             };
-            let outcome = Raw { controls: Some(&[control]), ..Raw::default() }.outcome();
-            assert_eq!(outcome, expected, "code {code}, flags {flags}");
+            let on_streams = match (code, flags) {
+                (6 | 7, 0) => Err(PayloadError::Forbidden),
+                _ => on_datagrams,
+            };
+            let raw = Raw { controls: Some(&[control]), ..Raw::default() };
+            assert_eq!(raw.outcome_on(Framing::Stream), on_streams, "code {code}, flags {flags}");
+            assert_eq!(raw.outcome_on(Framing::Datagram), on_datagrams, "code {code}, flags {flags}");
         }
     }
     let on_the_session = Raw { controls: Some(&[raw_control(1, 0, 1)]), ..Raw::default() }.outcome();
@@ -201,6 +216,8 @@ fn what_is_for_datagram_carriers_is_forbidden_and_empty_is_absent() {
     let acks = [tables::AckRange::new(0, 0)];
     assert_eq!(Raw { acks: Some(&acks), ..Raw::default() }.outcome(), Err(PayloadError::Forbidden));
     assert_eq!(Raw { datagrams: Some(&[0, 0]), ..Raw::default() }.outcome(), Err(PayloadError::Forbidden));
+    let ecn = Some(tables::EcnCounts::default());
+    assert_eq!(Raw { ecn, ..Raw::default() }.outcome(), Err(PayloadError::Forbidden));
     let empty = Raw {
         fragments: Some(&[]),
         data: Some(&[]),
@@ -211,6 +228,7 @@ fn what_is_for_datagram_carriers_is_forbidden_and_empty_is_absent() {
         close: None,
         close_reason: Some(&[]),
         padding: Some(&[1, 2, 3]),
+        ecn: None,
     };
     assert_eq!(empty.outcome(), Ok(()));
 }
@@ -252,7 +270,7 @@ fn a_close_reads_as_it_was_written() {
             assert_eq!(write_close(&mut vec![0xEE; needed - 1], &close), None);
             let mut buf = vec![0xEE; needed + 9];
             assert_eq!(write_close(&mut buf, &close), Some(needed));
-            let read = PayloadView::parse(&buf[..needed]).unwrap().close().unwrap();
+            let read = PayloadView::parse(&buf[..needed], Framing::Stream).unwrap().close().unwrap();
             assert_eq!((read.source, read.code, read.reason), (source, close.code, reason));
         }
     }

@@ -1,72 +1,111 @@
-//! Payloads straight into the caller's buffer, in one fixed layout out of the many that a reader takes.
-//!
-//! ```text
-//!  0  root offset | vtable (14 bytes) | 2 bytes of padding
-//! 20  table: vtable offset | fragments | data | controls
-//! 36  [controls: length, structs of 32 bytes]
-//!     [data: length, bytes]
-//!     [padding to 4 modulo 8] [fragments: length, structs of 24 bytes]
-//! ```
+//! Payloads straight into the caller's buffer, in one fixed [`layout`](super::layout) out of the many that a reader takes.
 //!
 //! The bytes of fragments are written in place by whoever has them. How many fragments there will be is not known until the end; so
 //! their structs wait at the far end of the buffer, last one first, and move up to the data when the payload is finished.
 #![forbid(unsafe_code)]
 
-use super::{Close, Control, Fragment, tables};
+use core::ops::RangeInclusive;
+
+use super::layout::{ACK, CONTROL, FRAGMENT, Layout, NARROW, WIDE, WORD, put_words, word};
+use super::{Close, Control, EcnCounts, Fragment, MAX_ACK_RANGES, datagrams, tables};
 use crate::event::CloseSource;
 
-/// Length of the part that every payload begins with.
-const PREFIX: usize = 36;
-const CONTROL: usize = size_of::<tables::Control>();
-const FRAGMENT: usize = size_of::<tables::Fragment>();
-/// Length of a vector's length, and of an offset.
-const WORD: usize = 4;
-
-/// Writes one payload: controls first, then fragments.
+/// Writes one payload: acknowledgements first, then controls, then datagrams, then fragments.
 pub(crate) struct PayloadWriter<'a> {
     /// No longer than a packet's `length` can say, so that positions always fit an offset.
     buf: &'a mut [u8],
-    controls: usize,
-    data_len: usize,
-    fragments: usize,
+    layout: Layout,
 }
 
 impl<'a> PayloadWriter<'a> {
+    /// How much longer than a datagram a payload is that has nothing else.
+    pub(crate) const DATAGRAM_OVERHEAD: usize = WIDE + WORD + datagrams::LENGTH;
+
     /// `None` if not even an empty payload fits.
     pub(crate) fn new(buf: &'a mut [u8]) -> Option<Self> {
         let len = buf.len().min(usize::from(u16::MAX));
         let buf = buf.get_mut(..len)?;
-        (len >= PREFIX).then_some(Self { buf, controls: 0, data_len: 0, fragments: 0 })
+        (len >= NARROW).then(|| Self { buf, layout: Layout::default() })
     }
 
-    /// Adds a control; false, and nothing changed, if there is no room or a fragment has been written already.
+    /// Acknowledges packets: the first of `ranges`, which come from the highest down, disjoint and not adjacent. Returns how many of
+    /// them were written: at most [`MAX_ACK_RANGES`], and as many as there is room for. If it is 0, nothing has changed; so it is when
+    /// anything has been written already.
+    ///
+    /// `delay_micros` is how long ago the packet with the highest number came.
+    pub(crate) fn acks(
+        &mut self,
+        ranges: impl IntoIterator<Item = RangeInclusive<u64>>,
+        delay_micros: u32,
+        ecn: Option<EcnCounts>,
+    ) -> usize {
+        if !self.is_empty() {
+            return 0;
+        }
+        let mut layout = Layout { ack_delay: delay_micros, ecn, acks: 1, ..self.layout };
+        let structs = self.buf.get_mut(layout.acks_vector().saturating_add(WORD)..).unwrap_or_default();
+        let places = structs.as_chunks_mut::<ACK>().0.iter_mut();
+        layout.acks = 0;
+        for (place, range) in places.zip(ranges).take(MAX_ACK_RANGES) {
+            *place = tables::AckRange::new(*range.start(), *range.end()).0;
+            layout.acks = layout.acks.saturating_add(1);
+        }
+        if layout.acks > 0 {
+            self.layout = layout;
+        }
+        layout.acks
+    }
+
+    /// Adds a control; false, and nothing changed, if there is no room or a datagram or fragment has been written already.
     #[must_use]
     pub(crate) fn control(&mut self, control: &Control) -> bool {
-        if self.fragments > 0 {
+        if !self.has_control_space() {
             return false;
         }
-        let at = PREFIX.saturating_add(WORD).saturating_add(self.controls.saturating_mul(CONTROL));
-        let Some(place) = self.buf.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) else {
+        let at = self.layout.controls_vector().saturating_add(WORD);
+        let structs = self.buf.get_mut(at..).unwrap_or_default();
+        let Some(place) = structs.as_chunks_mut::<CONTROL>().0.get_mut(self.layout.controls) else {
             return false;
         };
         *place = control.encode().0;
-        self.controls = self.controls.saturating_add(1);
+        self.layout.controls = self.layout.controls.saturating_add(1);
         true
     }
 
     /// Whether [`Self::control`] has room for one more.
     pub(crate) fn has_control_space(&self) -> bool {
-        let taken = PREFIX.saturating_add(WORD).saturating_add(self.controls.saturating_mul(CONTROL));
-        self.fragments == 0 && self.buf.len().saturating_sub(taken) >= CONTROL
+        let with_one_more = Layout { controls: self.layout.controls.saturating_add(1), ..self.layout };
+        let is_in_order = self.layout.datagrams_len == 0 && self.layout.fragments == 0;
+        is_in_order && with_one_more.controls_end() <= self.buf.len()
+    }
+
+    /// Adds a best-effort datagram; false, and nothing changed, if there is no room or a fragment has been written already.
+    #[must_use]
+    pub(crate) fn datagram(&mut self, datagram: &[u8]) -> bool {
+        let Ok(len) = u16::try_from(datagram.len()) else { return false };
+        let added = datagrams::LENGTH.saturating_add(datagram.len());
+        let layout = Layout { datagrams_len: self.layout.datagrams_len.saturating_add(added), ..self.layout };
+        if self.layout.fragments > 0 || layout.datagrams_end() > self.buf.len() {
+            return false;
+        }
+        // The first one may make the head wider: the controls make room.
+        self.buf.copy_within(self.layout.acks_end()..self.layout.controls_end(), layout.acks_end());
+        let start = layout.datagrams_end().saturating_sub(added);
+        if let Some((length, bytes)) = self.buf.get_mut(start..).and_then(|rest| rest.split_first_chunk_mut()) {
+            *length = len.to_le_bytes();
+            bytes.iter_mut().zip(datagram).for_each(|(place, byte)| *place = *byte);
+        }
+        self.layout = layout;
+        true
     }
 
     /// The place for the next fragment's bytes, all that there is room for; `None` if that is not even one.
     ///
     /// What is written there counts once [`Self::commit_fragment`] says how much of it there is.
     pub(crate) fn fragment_space(&mut self) -> Option<&mut [u8]> {
-        let structs_len = self.fragments.saturating_add(1).saturating_mul(FRAGMENT);
+        let structs_len = self.layout.fragments.saturating_add(1).saturating_mul(FRAGMENT);
         let structs_at = self.buf.len().checked_sub(structs_len)? & !7;
-        let space = self.data_end()..structs_at.checked_sub(WORD)?;
+        let space = self.layout.data_end()..structs_at.checked_sub(WORD)?;
         self.buf.get_mut(space).filter(|space| !space.is_empty())
     }
 
@@ -82,80 +121,54 @@ impl<'a> PayloadWriter<'a> {
         let waiting_at = self.waiting_at();
         if let Some(place) = self.buf.get_mut(..waiting_at).and_then(|free| free.last_chunk_mut()) {
             *place = encoded;
-            self.fragments = self.fragments.saturating_add(1);
-            self.data_len = self.data_len.saturating_add(len);
+            self.layout.fragments = self.layout.fragments.saturating_add(1);
+            self.layout.data_len = self.layout.data_len.saturating_add(len);
         }
     }
 
-    /// Whether there is neither a control nor a fragment.
+    /// Whether nothing has been written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.controls == 0 && self.fragments == 0
+        self.layout.acks == 0 && !self.is_ack_eliciting()
+    }
+
+    /// Whether the peer will have to acknowledge the packet (R-8.1-11).
+    pub(crate) fn is_ack_eliciting(&self) -> bool {
+        self.layout.controls > 0 || self.layout.datagrams_len > 0 || self.layout.fragments > 0
     }
 
     /// Puts everything in its place and returns the length of the payload.
-    pub(crate) fn finish(mut self) -> usize {
-        let data_vector = self.data_vector();
-        let (fragment_vector, end) = if self.fragments == 0 { (0, data_vector) } else { self.gather_fragments() };
-
-        let fragments_and_data = if self.fragments > 0 { 4 | 8 << 16 } else { 0 };
-        let controls = if self.controls > 0 { 12 } else { 0 };
-        put_words(
-            self.buf,
-            0,
-            &[
-                20,
-                14 | 16 << 16, // lengths of vtable and table
-                fragments_and_data,
-                0,                                        // acks, ack_delay
-                controls,                                 // and padding
-                16,                                       // from the table back to the vtable
-                word(fragment_vector.saturating_sub(24)), // from each offset on to its vector
-                word(data_vector.saturating_sub(28)),
-                word(PREFIX.saturating_sub(32)),
-            ],
-        );
-        if self.controls > 0 {
-            put_words(self.buf, PREFIX, &[word(self.controls)]);
-        }
-        if self.fragments > 0 {
-            put_words(self.buf, data_vector, &[word(self.data_len)]);
-            put_words(self.buf, fragment_vector, &[word(self.fragments)]);
-        }
-        end
+    pub(crate) fn finish(self) -> usize {
+        self.finish_padded(0)
     }
 
-    /// Moves the fragments' structs from the far end up to the data; where their vector begins and ends.
-    fn gather_fragments(&mut self) -> (usize, usize) {
-        let data_end = self.data_end();
-        let structs_at = data_end.saturating_add(WORD).next_multiple_of(8);
+    /// The same for a payload of exactly `len` bytes. Behind everything come zeros that nothing refers to (R-3.3-1), so there is no
+    /// length that cannot be had. A payload that is longer already stays as it is, and none outgrows the buffer.
+    pub(crate) fn finish_padded(mut self, len: usize) -> usize {
+        self.gather_fragments();
+        self.layout.write(self.buf);
+        let end = self.layout.end();
+        let padded = len.min(self.buf.len()).max(end);
+        if let Some(padding) = self.buf.get_mut(end..padded) {
+            padding.fill(0);
+        }
+        padded
+    }
+
+    /// Moves the fragments' structs from the far end up to the data.
+    fn gather_fragments(&mut self) {
+        if self.layout.fragments == 0 {
+            return;
+        }
         let waiting_at = self.waiting_at();
         if let Some(waiting) = self.buf.get_mut(waiting_at..) {
             waiting.as_chunks_mut::<FRAGMENT>().0.reverse();
         }
-        self.buf.copy_within(waiting_at.., structs_at);
-        // Whatever lies between was left there by an earlier packet.
-        let vector = structs_at.saturating_sub(WORD);
-        if let Some(gap) = self.buf.get_mut(data_end..vector) {
-            gap.fill(0);
-        }
-        (vector, structs_at.saturating_add(self.fragments.saturating_mul(FRAGMENT)))
-    }
-
-    /// Where the data's vector begins, or would.
-    fn data_vector(&self) -> usize {
-        match self.controls {
-            0 => PREFIX,
-            count => PREFIX.saturating_add(WORD).saturating_add(count.saturating_mul(CONTROL)),
-        }
-    }
-
-    fn data_end(&self) -> usize {
-        self.data_vector().saturating_add(WORD).saturating_add(self.data_len)
+        self.buf.copy_within(waiting_at.., self.layout.fragments_vector().saturating_add(WORD));
     }
 
     /// Where the structs of the fragments so far begin.
     fn waiting_at(&self) -> usize {
-        self.buf.len().saturating_sub(self.fragments.saturating_mul(FRAGMENT))
+        self.buf.len().saturating_sub(self.layout.fragments.saturating_mul(FRAGMENT))
     }
 }
 
@@ -191,21 +204,4 @@ pub(crate) fn write_close(buf: &mut [u8], close: &Close<'_>) -> Option<usize> {
     put_words(buf, 48, &[4, word(close.reason.len())]);
     buf.get_mut(TEXT_AT..)?.copy_from_slice(close.reason.as_bytes());
     Some(end)
-}
-
-/// Writes words from a position on, which is a multiple of their length.
-fn put_words(buf: &mut [u8], at: usize, words: &[u32]) {
-    let places = buf.get_mut(at..).unwrap_or_default().as_chunks_mut().0;
-    debug_assert!(
-        at.is_multiple_of(WORD) && places.len() >= words.len(),
-        "the layout has room for what is put into it"
-    );
-    for (place, word) in places.iter_mut().zip(words) {
-        *place = word.to_le_bytes();
-    }
-}
-
-/// A length or a distance in a buffer that is no longer than 64 KiB.
-fn word(value: usize) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
 }

@@ -140,7 +140,9 @@ fn control_arrives(to: &mut Streams, control: Control) -> Result<(), ProtocolCod
         }
         Control::Reset { stream, code, final_offset } => to.on_reset(stream, code, final_offset),
         Control::Stop { stream, code } => to.on_stop(stream, code),
-        Control::Shutdown { .. } => panic!("streams have none"),
+        Control::Shutdown { .. } | Control::PathChallenge { .. } | Control::PathResponse { .. } => {
+            panic!("streams have none")
+        }
     }
 }
 

@@ -72,6 +72,8 @@ proptest! {
         max_message in 1..=u64::MAX,
         idle_timeout_ms: u32,
         compression: bool,
+        max_datagram: u16,
+        max_ack_delay_ms in 0..1_u16 << 14,
         identity: [u8; 32],
         credentials in vec_of(any::<u8>(), 0..=512),
         initiator: bool,
@@ -85,6 +87,8 @@ proptest! {
             max_message,
             idle_timeout_ms,
             compression,
+            max_datagram,
+            max_ack_delay_ms,
         };
         let auth = Auth { params, identity: &identity, credentials: &credentials };
         let (role, kind, epoch) = if initiator {

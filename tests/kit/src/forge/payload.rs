@@ -16,6 +16,8 @@ pub struct Payload {
     pub close: Option<Close>,
     pub close_reason: Option<Vec<u8>>,
     pub padding: Vec<u8>,
+    /// ECT(0), ECT(1), CE.
+    pub ecn: Option<[u64; 3]>,
 }
 
 /// A part of a message.
@@ -59,6 +61,8 @@ impl Control {
     pub const RESET: u8 = 3;
     pub const STOP: u8 = 4;
     pub const SHUTDOWN: u8 = 5;
+    pub const PATH_CHALLENGE: u8 = 6;
+    pub const PATH_RESPONSE: u8 = 7;
     /// The flag on a Credit that the stream's end or reset has been received.
     pub const DONE: u8 = 1;
 }
@@ -126,6 +130,9 @@ impl Payload {
         }
         if !self.padding.is_empty() {
             table = table.bytes(8, &self.padding);
+        }
+        if let Some(ecn) = self.ecn {
+            table = table.inline(9, 8, &ecn.map(u64::to_le_bytes).concat());
         }
         table
     }

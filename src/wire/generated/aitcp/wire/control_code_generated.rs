@@ -5,16 +5,18 @@ use super::*;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_CONTROL_CODE: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_CONTROL_CODE: u8 = 5;
+pub const ENUM_MAX_CONTROL_CODE: u8 = 7;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_CONTROL_CODE: [ControlCode; 6] = [
+pub const ENUM_VALUES_CONTROL_CODE: [ControlCode; 8] = [
   ControlCode::Ping,
   ControlCode::Credit,
   ControlCode::StreamCredit,
   ControlCode::Reset,
   ControlCode::Stop,
   ControlCode::Shutdown,
+  ControlCode::PathChallenge,
+  ControlCode::PathResponse,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -28,9 +30,11 @@ impl ControlCode {
   pub const Reset: Self = Self(3);
   pub const Stop: Self = Self(4);
   pub const Shutdown: Self = Self(5);
+  pub const PathChallenge: Self = Self(6);
+  pub const PathResponse: Self = Self(7);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 5;
+  pub const ENUM_MAX: u8 = 7;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Ping,
     Self::Credit,
@@ -38,6 +42,8 @@ impl ControlCode {
     Self::Reset,
     Self::Stop,
     Self::Shutdown,
+    Self::PathChallenge,
+    Self::PathResponse,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -48,6 +54,8 @@ impl ControlCode {
       Self::Reset => Some("Reset"),
       Self::Stop => Some("Stop"),
       Self::Shutdown => Some("Shutdown"),
+      Self::PathChallenge => Some("PathChallenge"),
+      Self::PathResponse => Some("PathResponse"),
       _ => None,
     }
   }

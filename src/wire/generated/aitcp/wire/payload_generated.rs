@@ -27,6 +27,7 @@ impl<'a> Payload<'a> {
   pub const VT_CLOSE: ::flatbuffers::VOffsetT = 16;
   pub const VT_CLOSE_REASON: ::flatbuffers::VOffsetT = 18;
   pub const VT_PADDING: ::flatbuffers::VOffsetT = 20;
+  pub const VT_ECN: ::flatbuffers::VOffsetT = 22;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -38,6 +39,7 @@ impl<'a> Payload<'a> {
     args: &'args PayloadArgs<'args>
   ) -> ::flatbuffers::WIPOffset<Payload<'bldr>> {
     let mut builder = PayloadBuilder::new(_fbb);
+    if let Some(x) = args.ecn { builder.add_ecn(x); }
     if let Some(x) = args.padding { builder.add_padding(x); }
     if let Some(x) = args.close_reason { builder.add_close_reason(x); }
     if let Some(x) = args.close { builder.add_close(x); }
@@ -114,6 +116,13 @@ impl<'a> Payload<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(Payload::VT_PADDING, None)}
   }
+  #[inline]
+  pub fn ecn(&self) -> Option<&'a EcnCounts> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<EcnCounts>(Payload::VT_ECN, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Payload<'_> {
@@ -131,6 +140,7 @@ impl ::flatbuffers::Verifiable for Payload<'_> {
      .visit_field::<Close>("close", Self::VT_CLOSE, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("close_reason", Self::VT_CLOSE_REASON, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("padding", Self::VT_PADDING, false)?
+     .visit_field::<EcnCounts>("ecn", Self::VT_ECN, false)?
      .finish();
     Ok(())
   }
@@ -145,6 +155,7 @@ pub struct PayloadArgs<'a> {
     pub close: Option<&'a Close>,
     pub close_reason: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
     pub padding: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub ecn: Option<&'a EcnCounts>,
 }
 impl<'a> Default for PayloadArgs<'a> {
   #[inline]
@@ -159,6 +170,7 @@ impl<'a> Default for PayloadArgs<'a> {
       close: None,
       close_reason: None,
       padding: None,
+      ecn: None,
     }
   }
 }
@@ -205,6 +217,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> PayloadBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Payload::VT_PADDING, padding);
   }
   #[inline]
+  pub fn add_ecn(&mut self, ecn: &EcnCounts) {
+    self.fbb_.push_slot_always::<&EcnCounts>(Payload::VT_ECN, ecn);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> PayloadBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     PayloadBuilder {
@@ -231,6 +247,7 @@ impl ::core::fmt::Debug for Payload<'_> {
       ds.field("close", &self.close());
       ds.field("close_reason", &self.close_reason());
       ds.field("padding", &self.padding());
+      ds.field("ecn", &self.ecn());
       ds.finish()
   }
 }

@@ -1,0 +1,50 @@
+//! What a payload says about the packets that its sender has received. Datagram carriers only.
+#![forbid(unsafe_code)]
+
+use core::ops::RangeInclusive;
+
+use flatbuffers::Vector;
+
+use crate::packet::PacketNumber;
+use crate::wire::tables;
+
+/// The most ranges of packet numbers in a payload (R-8.1-8).
+pub(crate) const MAX_ACK_RANGES: usize = 32;
+
+/// How many packets have opened that came with each mark of explicit congestion notification, since the link began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EcnCounts {
+    /// Marked ECT(0).
+    pub(crate) ect0: u64,
+    /// Marked ECT(1).
+    pub(crate) ect1: u64,
+    /// Marked CE: congestion was met on the way.
+    pub(crate) ce: u64,
+}
+
+impl EcnCounts {
+    pub(super) fn decode(raw: &tables::EcnCounts) -> Self {
+        Self { ect0: raw.ect0(), ect1: raw.ect1(), ce: raw.ce() }
+    }
+
+    pub(super) fn encode(self) -> tables::EcnCounts {
+        tables::EcnCounts::new(self.ect0, self.ect1, self.ce)
+    }
+}
+
+/// The packets of a range, both ends included.
+pub(super) fn numbers(raw: &tables::AckRange) -> RangeInclusive<u64> {
+    raw.first()..=raw.last()
+}
+
+/// Whether these are few ranges of packet numbers, from the highest down, with at least one number between each two (R-8.1-8).
+pub(super) fn are_in_order(ranges: Vector<'_, tables::AckRange>) -> bool {
+    let mut below = PacketNumber::END;
+    ranges.len() <= MAX_ACK_RANGES
+        && ranges.iter().all(|range| {
+            let is_in_order = range.first() <= range.last() && range.last() < below;
+            // What is next ends below the number in the gap.
+            below = range.first().saturating_sub(1);
+            is_in_order
+        })
+}
