@@ -1,0 +1,5 @@
+//! Loss recovery and rate control on datagram carriers, in the shape of RFC 9002.
+#![forbid(unsafe_code)]
+
+mod ack_ranges;
+mod ack_timing;
