@@ -3,3 +3,5 @@
 
 mod ack_ranges;
 mod ack_timing;
+mod rtt_estimator;
+mod sent_packets;
