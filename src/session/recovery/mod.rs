@@ -3,5 +3,8 @@
 
 mod ack_ranges;
 mod ack_timing;
+mod loss_detection;
+mod persistent_congestion;
 mod rtt_estimator;
 mod sent_packets;
+mod skip_schedule;

@@ -47,6 +47,11 @@ impl RttEstimator {
         self.smoothed = self.smoothed.saturating_mul(7).saturating_add(adjusted) / 8;
     }
 
+    /// After persistent congestion the path may be another one: the shortest sample is the latest (RFC 9002, section 5.2).
+    pub(crate) fn forget_min(&mut self) {
+        self.min = self.min.map(|_| self.latest);
+    }
+
     /// Whether anything was measured.
     pub(crate) const fn has_sample(&self) -> bool {
         self.min.is_some()
@@ -145,6 +150,17 @@ mod tests {
     #[test]
     fn the_minimum_ignores_the_delay() {
         assert_eq!(after(&[(100, 0), (90, 25)]).min(), MS(90));
+    }
+
+    #[test]
+    fn the_minimum_can_start_anew() {
+        let mut rtt = after(&[(50, 0), (90, 0)]);
+        let smoothed = rtt.smoothed();
+        rtt.forget_min();
+        assert_eq!((rtt.min(), rtt.smoothed()), (MS(90), smoothed));
+        let mut rtt = RttEstimator::new();
+        rtt.forget_min();
+        assert!(!rtt.has_sample());
     }
 
     #[test]
