@@ -121,7 +121,7 @@ mod wire;
 
 pub use config::{
     Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_REALM,
-    MIN_MAX_PACKET, ServerConfig, Signer, Suite, Timeouts, Verdict,
+    MIN_MAX_PACKET, RateControl, ServerConfig, Signer, Suite, Timeouts, Verdict,
 };
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,

@@ -3,8 +3,12 @@
 
 mod ack_ranges;
 mod ack_timing;
+mod congestion_control;
+mod cubic;
 mod loss_detection;
+mod new_reno;
 mod persistent_congestion;
+mod rate_controller;
 mod rtt_estimator;
 mod sent_packets;
 mod skip_schedule;
