@@ -103,6 +103,7 @@ extern crate alloc;
 
 mod config;
 pub mod crypto;
+mod ecn;
 mod error;
 mod event;
 mod identity;
@@ -123,6 +124,7 @@ pub use config::{
     Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_REALM,
     MIN_MAX_PACKET, RateControl, ServerConfig, Signer, Suite, Timeouts, Verdict,
 };
+pub use ecn::EcnCodepoint;
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
     StreamError,
