@@ -104,6 +104,7 @@ extern crate alloc;
 mod config;
 pub mod crypto;
 mod disposition;
+mod ecn;
 mod error;
 mod event;
 mod identity;
@@ -123,9 +124,10 @@ mod wire;
 
 pub use config::{
     Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_REALM,
-    MIN_MAX_PACKET, ServerConfig, Signer, Suite, Timeouts, Verdict,
+    MIN_MAX_PACKET, RateControl, ServerConfig, Signer, Suite, Timeouts, Verdict,
 };
 pub use disposition::{Discarded, Disposition};
+pub use ecn::EcnCodepoint;
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
     StreamError,

@@ -3,6 +3,7 @@
 
 mod client;
 mod limits;
+mod rate_control;
 mod server;
 mod suite;
 
@@ -13,6 +14,7 @@ use core::fmt;
 
 pub use client::ClientConfig;
 pub use limits::{Limits, MAX_MAX_PACKET, MIN_MAX_PACKET, Timeouts};
+pub use rate_control::RateControl;
 pub use server::ServerConfig;
 pub use suite::Suite;
 
