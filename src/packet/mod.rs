@@ -2,8 +2,7 @@
 
 mod number;
 pub(crate) mod protection;
-#[cfg(test)] // for datagram carriers, which no session runs over yet
-mod replay_guard;
+pub(crate) mod replay_guard;
 pub(crate) mod validator;
 
 pub(crate) use number::PacketNumber;

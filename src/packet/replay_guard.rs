@@ -76,7 +76,7 @@ impl<const WIDTH: u64, const WORDS: usize> SlidingWindow<WIDTH, WORDS> {
 
     /// Where in the ring the bit of `number` is.
     fn index(number: u64) -> usize {
-        ((number / 64) % WORDS as u64) as usize
+        (number / 64).checked_rem(WORDS as u64).unwrap_or(0) as usize
     }
 }
 
