@@ -41,6 +41,14 @@ pub enum ConfigError {
     Limit(&'static str),
     /// This field of [`Timeouts`](crate::Timeouts) is out of its range.
     Timeout(&'static str),
+    /// The mtu of a datagram carrier is not within [`MIN_MTU`](crate::MIN_MTU) to [`MAX_MTU`](crate::MAX_MTU).
+    Mtu,
+    /// Only hybrid suites are configured, and the carrier's mtu is too small for them.
+    NoSuiteForMtu,
+    /// With these credentials a handshake packet would not fit the carrier's mtu.
+    CredentialsForMtu,
+    /// Sessions do not run over this kind of carrier.
+    CarrierUnavailable,
     /// Compression was asked for, but the crate was built without it.
     CompressionUnavailable,
 }
@@ -53,6 +61,10 @@ error_texts!(ConfigError {
     Self::SuiteUnavailable(suite) => "the crypto provider cannot do suite {suite:?}";
     Self::Limit(field) => "limit out of range: {field}";
     Self::Timeout(field) => "timeout out of range: {field}";
+    Self::Mtu => "a datagram carrier's mtu is 512 to 65527 bytes";
+    Self::NoSuiteForMtu => "hybrid suites need an mtu of 1232 bytes, and no other is configured";
+    Self::CredentialsForMtu => "the credentials are too long for the carrier's mtu";
+    Self::CarrierUnavailable => "sessions do not run over this kind of carrier";
     Self::CompressionUnavailable => "built without compression";
 });
 

@@ -7,9 +7,11 @@ use alloc::sync::Arc;
 #[cfg(feature = "keylog")]
 use super::KeyLog;
 use super::{
-    CryptoProvider, Limits, Shared, Signer, Suite, Timeouts, shared_setters, validate_app_protocol, validate_realm,
+    Carrier, CryptoProvider, Limits, Shared, Signer, Suite, Timeouts, shared_setters, validate_app_protocol,
+    validate_realm,
 };
 use crate::error::ConfigError;
+use crate::role::Role;
 
 /// What an initiator is told: who it is, which application protocol it speaks, in which realm.
 ///
@@ -61,9 +63,9 @@ impl ClientConfig {
 
     shared_setters!();
 
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self, carrier: Carrier) -> Result<(), ConfigError> {
         validate_app_protocol(&self.app_protocol)?;
         validate_realm(&self.realm)?;
-        self.shared.validate()
+        self.shared.validate(carrier, Role::Initiator)
     }
 }

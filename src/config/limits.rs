@@ -161,8 +161,11 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// From the first byte to an authenticated peer. An initiator's own waiting for a verdict or a signature counts.
+    /// On stream carriers: from the first byte to an authenticated peer. An initiator's own waiting for a verdict or a signature
+    /// counts.
     pub handshake: Duration,
+    /// The same on datagram carriers, where packets have to be sent again and the responder may be reached late.
+    pub datagram_handshake: Duration,
     /// How long a responder waits for [`Session::decide`](crate::Session::decide) once the peer is authenticated.
     pub verdict: Duration,
     /// How long an initiator waits, once it has proved itself, for the responder to confirm that it is admitted. Longer than responders
@@ -181,11 +184,12 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// For stream carriers: 10 s for the handshake, 30 s for a verdict, 60 s for a confirmation, 3 s for a close to get out; no idle
-    /// timeout, no keepalive. Acknowledgements wait up to 25 ms, as in QUIC.
+    /// 10 s for the handshake on a stream carrier and 60 s on a datagram carrier, 30 s for a verdict, 60 s for a confirmation, 3 s for a
+    /// close to get out; no idle timeout, no keepalive. Acknowledgements wait up to 25 ms, as in QUIC.
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(10),
+            datagram_handshake: Duration::from_secs(60),
             verdict: Duration::from_secs(30),
             confirmation: Duration::from_secs(60),
             drain: Duration::from_secs(3),
@@ -202,6 +206,7 @@ impl Timeouts {
         let idle_fits = self.idle.is_none_or(|idle| u32::try_from(idle.as_millis()).is_ok());
         let checks = [
             (!self.handshake.is_zero(), "handshake"),
+            (!self.datagram_handshake.is_zero(), "datagram_handshake"),
             (!self.verdict.is_zero(), "verdict"),
             (!self.confirmation.is_zero(), "confirmation"),
             (some_time(self.idle) && idle_fits, "idle"),

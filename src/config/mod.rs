@@ -11,6 +11,7 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU64;
 
 pub use client::ClientConfig;
 pub use limits::{Limits, MAX_MAX_PACKET, MIN_MAX_PACKET, Timeouts};
@@ -25,7 +26,10 @@ use crate::error::ConfigError;
 use crate::identity::PeerId;
 #[cfg(feature = "keylog")]
 use crate::keylog::KeyLog;
+use crate::packet::validator::MAX_HANDSHAKE_PACKET;
+use crate::role::Role;
 use crate::wire::Params;
+use crate::wire::packet_builder::Auth;
 
 /// The longest name of an application protocol, in bytes of UTF-8.
 pub const MAX_APP_PROTOCOL: usize = 64;
@@ -40,6 +44,36 @@ pub const MAX_CREDENTIALS: usize = 512;
 pub enum Carrier {
     /// Ordered, reliable bytes in arbitrary chunks: TCP, a Unix socket, a pipe, a WebSocket.
     Stream,
+    /// Datagrams that may be lost, repeated, reordered or altered: UDP, radio, frames on a serial line.
+    Datagram {
+        /// The longest datagram that the carrier takes for sure, in bytes: [`MIN_MTU`] to [`MAX_MTU`], the same at both ends. Hybrid
+        /// suites need 1,232; with less only the others are offered and accepted.
+        mtu: u16,
+    },
+}
+
+/// The smallest mtu of a datagram carrier, in bytes.
+pub const MIN_MTU: u16 = 512;
+/// The largest mtu of a datagram carrier, in bytes: what UDP over IPv4 and IPv6 takes.
+pub const MAX_MTU: u16 = 65_527;
+
+impl Carrier {
+    /// On datagram carriers: the longest handshake packet. A Hello is padded to it (R-4.1-7), no other is longer (R-3.2-6).
+    pub(crate) fn handshake_mtu(self) -> Option<u16> {
+        match self {
+            Self::Stream => None,
+            Self::Datagram { mtu } => Some(mtu.min(MAX_HANDSHAKE_PACKET)),
+        }
+    }
+
+    pub(crate) fn is_datagram(self) -> bool {
+        matches!(self, Self::Datagram { .. })
+    }
+
+    /// Whether the handshake packets of this suite fit: a KemOffer has 1,224 bytes whatever the configuration (R-5.1-4).
+    pub(crate) fn takes(self, suite: Suite) -> bool {
+        !suite.is_hybrid() || self.handshake_mtu().is_none_or(|mtu| mtu >= MAX_HANDSHAKE_PACKET)
+    }
 }
 
 /// What the initiator demands of the identity at the other end. There is no default.
@@ -183,7 +217,12 @@ impl Shared {
         }
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
+    /// The suites that can be used on this carrier, in order of preference.
+    pub(crate) fn suites_on(&self, carrier: Carrier) -> Vec<Suite> {
+        self.suites.iter().copied().filter(|suite| carrier.takes(*suite)).collect()
+    }
+
+    fn validate(&self, carrier: Carrier, role: Role) -> Result<(), ConfigError> {
         if self.credentials.len() > MAX_CREDENTIALS {
             return Err(ConfigError::Credentials);
         }
@@ -192,7 +231,26 @@ impl Shared {
         }
         validate_suites(&self.suites, self.provider.as_ref())?;
         self.limits.validate()?;
-        self.timeouts.validate()
+        self.timeouts.validate()?;
+        match carrier {
+            Carrier::Stream => Ok(()),
+            Carrier::Datagram { mtu } => self.validate_mtu(carrier, mtu, role),
+        }
+    }
+
+    /// Every handshake packet has to fit one datagram (R-3.2-6). Only the suites and the credentials can make one too long.
+    fn validate_mtu(&self, carrier: Carrier, mtu: u16, role: Role) -> Result<(), ConfigError> {
+        if !(MIN_MTU..=MAX_MTU).contains(&mtu) {
+            return Err(ConfigError::Mtu);
+        }
+        if self.suites_on(carrier).is_empty() {
+            return Err(ConfigError::NoSuiteForMtu);
+        }
+        let identity = self.signer.peer_id();
+        let auth = Auth { params: self.params(), identity: identity.as_bytes(), credentials: &self.credentials };
+        let longest = auth.build(role, NonZeroU64::MAX, 0).packet_len();
+        let fits = carrier.handshake_mtu().is_none_or(|most| longest <= usize::from(most));
+        if fits { Ok(()) } else { Err(ConfigError::CredentialsForMtu) }
     }
 }
 

@@ -8,10 +8,11 @@ use alloc::vec::Vec;
 #[cfg(feature = "keylog")]
 use super::KeyLog;
 use super::{
-    Admission, CryptoProvider, Limits, Shared, Signer, Suite, Timeouts, shared_setters, validate_app_protocol,
+    Admission, Carrier, CryptoProvider, Limits, Shared, Signer, Suite, Timeouts, shared_setters, validate_app_protocol,
     validate_realm,
 };
 use crate::error::ConfigError;
+use crate::role::Role;
 
 /// What a responder is told: who it is, what it serves, and whom it lets in.
 ///
@@ -78,7 +79,7 @@ impl ServerConfig {
 
     shared_setters!();
 
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self, carrier: Carrier) -> Result<(), ConfigError> {
         if self.app_protocols.is_empty() {
             return Err(ConfigError::AppProtocol);
         }
@@ -87,6 +88,6 @@ impl ServerConfig {
         }
         self.app_protocols.iter().try_for_each(|name| validate_app_protocol(name))?;
         self.realms.iter().try_for_each(|name| validate_realm(name))?;
-        self.shared.validate()
+        self.shared.validate(carrier, Role::Responder)
     }
 }

@@ -1,6 +1,11 @@
 //! The keys of an established link, and where their packet numbers stand.
+//!
+//! On a stream carrier numbers are implicit: the next one is the only one. What datagram carriers need is in [`datagram`].
 #![forbid(unsafe_code)]
 
+mod datagram;
+
+use alloc::boxed::Box;
 use core::num::NonZeroU64;
 
 use crate::crypto::aead::PacketKeys;
@@ -8,17 +13,20 @@ use crate::crypto::provider::AeadAlgorithm;
 use crate::event::PeerMisbehaved;
 use crate::packet::{PacketNumber, protection};
 use crate::wire::{HEADER_LEN, Header, PacketKind};
+use datagram::Seen;
 
 /// The epoch of a link's first application keys.
 pub(crate) const FIRST_DATA_EPOCH: u32 = 3;
 
-/// Seals and opens Data packets on a stream carrier, where numbers are implicit: the next one is the only one.
+/// Seals and opens Data packets.
 #[derive(Debug)]
 pub(crate) struct DataKeys {
     local_id: NonZeroU64,
     peer_id: NonZeroU64,
     send: Direction,
     receive: Direction,
+    /// On datagram carriers, which numbers have been seen.
+    seen: Option<Box<Seen>>,
 }
 
 /// One direction's keys and numbers.
@@ -73,7 +81,9 @@ impl DataKeys {
         send: DirectionStart,
         receive: DirectionStart,
     ) -> Self {
-        Self { local_id, peer_id, send: Direction::new(send, algorithm), receive: Direction::new(receive, algorithm) }
+        let seen = receive.keys.has_mask().then(|| Box::new(Seen::from(receive.first_number)));
+        let (send, receive) = (Direction::new(send, algorithm), Direction::new(receive, algorithm));
+        Self { local_id, peer_id, send, receive, seen }
     }
 
     /// The id that the peer writes into its packets.
@@ -89,8 +99,14 @@ impl DataKeys {
     /// Writes the header of a Data packet in front of its plaintext and seals it in place. `packet` is room for the header, the
     /// plaintext, and room for the tag.
     pub(crate) fn seal(&mut self, packet: &mut [u8]) {
+        let sealed = self.seal_next(packet);
+        debug_assert!(sealed.is_some(), "checked by the caller");
+    }
+
+    /// Seals a packet under the next number, if the keys are not used up; without one it is wiped.
+    fn seal_next(&mut self, packet: &mut [u8]) -> Option<PacketNumber> {
         let body_len = packet.len().saturating_sub(HEADER_LEN);
-        debug_assert!(self.packets_left() > 0 && body_len <= usize::from(u16::MAX), "checked by the caller");
+        debug_assert!(body_len <= usize::from(u16::MAX), "checked by the caller");
         let header = Header {
             kind: PacketKind::Data,
             length: u16::try_from(body_len).unwrap_or(u16::MAX),
@@ -101,13 +117,15 @@ impl DataKeys {
         if let Some(bytes) = packet.first_chunk_mut::<HEADER_LEN>() {
             *bytes = header.to_bytes();
         }
-        match self.send.next.filter(|_| self.send.left > 0) {
+        let number = self.send.next.filter(|_| self.send.left > 0);
+        match number {
             Some(number) => {
                 protection::seal(&self.send.keys, number, packet);
                 self.send.step();
             }
             None => packet.fill(0), // not a packet, but not plaintext either
         }
+        number
     }
 
     /// Opens the next Data packet in place and gives its plaintext. A packet that does not open changes nothing (R-5.3-4).

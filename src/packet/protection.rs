@@ -49,11 +49,15 @@ pub(crate) fn open<'a>(
 }
 
 /// The number that a packet from a datagram carrier claims to have; `None` if it is none (R-5.3-7).
-#[cfg_attr(not(test), expect(dead_code, reason = "waits for sessions on datagram carriers"))]
 pub(crate) fn unmask(keys: &PacketKeys, packet: &[u8]) -> Option<PacketNumber> {
     let (header, sealed) = packet.split_first_chunk::<HEADER_LEN>()?;
     let field = u64::from_le_bytes(*header.last_chunk()?);
     PacketNumber::new(field ^ low_bits(keys.mask(sealed.first_chunk()?)?))
+}
+
+/// What stands in a header's number field when the packet is sealed: it enters the AAD and the transcript (R-5.3-2, R-6.5-1).
+pub(crate) const fn number_field(with_mask: bool, number: PacketNumber) -> u64 {
+    if with_mask { number.get() } else { 0 }
 }
 
 /// The mask on the five low bytes of a number (R-5.3-7).

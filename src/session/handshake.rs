@@ -12,7 +12,7 @@ use crate::config::{Admission, Suite, Verdict};
 use crate::error::SignatureRejected;
 use crate::event::{CloseReason, ProtocolCode};
 use crate::identity::PeerId;
-use crate::link::{Established, Progress, VerifiedPeer};
+use crate::link::{Established, Progress, Rejection, VerifiedPeer};
 use crate::role::Role;
 use crate::time::Instant;
 use crate::wire::Params;
@@ -108,13 +108,14 @@ impl Session {
 
     /// Acts on how far the handshake has come, or on why it failed: then the carrier ends without another packet (R-6.2-4, R-6.3-6),
     /// but for a Refuse that waits in the outbox (R-6.4-2).
-    pub(super) fn advance_handshake(&mut self, progress: Result<Progress, CloseReason>) {
+    pub(super) fn advance_handshake(&mut self, progress: Result<Progress, Rejection>) {
         match progress {
-            Ok(Progress::Waiting) => {}
+            // What comes of datagrams does not come to sessions yet.
+            Ok(Progress::Waiting | Progress::Repeat | Progress::Refused(_)) | Err(Rejection::Discarded(_)) => {}
             Ok(Progress::SignatureWanted) => self.news.signature_wanted(),
             Ok(Progress::VerdictWanted) => self.ask(),
             Ok(Progress::Done(established)) => self.authenticated(*established),
-            Err(reason) => self.end(reason, None),
+            Err(Rejection::Ends(reason)) => self.end(reason, None),
         }
     }
 
@@ -129,7 +130,7 @@ impl Session {
 
     /// The peer has proved its identity, and there are keys to talk to it.
     fn authenticated(&mut self, established: Established) {
-        let Established { peer, suite, app_protocol, realm, keys, exporter } = established;
+        let Established { peer, suite, app_protocol, realm, keys, exporter, epilogue: _ } = established;
         let params = *peer.params();
         self.info = Some(Box::new(describe(&peer, suite, app_protocol, realm)));
         self.streams.set_peer(&self.peer_limits(&params));

@@ -180,12 +180,12 @@ impl Session {
         carrier: Carrier,
         seed: Seed,
     ) -> Result<Self, ConfigError> {
-        config.validate()?;
+        config.validate(carrier)?;
+        only_streams(carrier)?;
         let mut generator = Generator::new(seed);
         let mut outbox = Outbox::default();
-        let handshake =
-            crate::link::handshake::Initiator::start(Arc::clone(&config), expect, &mut generator, outbox.tail());
-        Ok(Self::new(now, Config::Client(config), carrier, generator, outbox, Handshake::Initiator(handshake)))
+        let handshake = Handshake::connect(Arc::clone(&config), expect, carrier, &mut generator, outbox.tail());
+        Ok(Self::new(now, Config::Client(config), generator, outbox, handshake))
     }
 
     /// Waits for an initiator on a carrier that has just come up.
@@ -195,21 +195,15 @@ impl Session {
     /// # Errors
     /// [`ConfigError`] names what in `config` cannot work.
     pub fn accept(now: Instant, config: Arc<ServerConfig>, carrier: Carrier, seed: Seed) -> Result<Self, ConfigError> {
-        config.validate()?;
+        config.validate(carrier)?;
+        only_streams(carrier)?;
         let mut generator = Generator::new(seed);
-        let handshake = crate::link::handshake::Responder::new(Arc::clone(&config), &mut generator);
+        let handshake = Handshake::accept(Arc::clone(&config), carrier, &mut generator);
         let outbox = Outbox::default();
-        Ok(Self::new(now, Config::Server(config), carrier, generator, outbox, Handshake::Responder(handshake)))
+        Ok(Self::new(now, Config::Server(config), generator, outbox, handshake))
     }
 
-    fn new(
-        now: Instant,
-        config: Config,
-        Carrier::Stream: Carrier,
-        generator: Generator,
-        outbox: Outbox,
-        handshake: Handshake,
-    ) -> Self {
+    fn new(now: Instant, config: Config, generator: Generator, outbox: Outbox, handshake: Handshake) -> Self {
         let shared = config.shared();
         let mut timers = Timers::default();
         timers.set(Timer::Handshake, now + shared.timeouts.handshake);
@@ -248,6 +242,11 @@ impl Session {
     fn is_admitted(&self) -> bool {
         self.info.is_some() && self.news.was_established()
     }
+}
+
+/// The one place where a session's carrier is looked at: the link layer runs its handshake over datagrams, sessions do not yet.
+fn only_streams(carrier: Carrier) -> Result<(), ConfigError> {
+    if carrier.is_datagram() { Err(ConfigError::CarrierUnavailable) } else { Ok(()) }
 }
 
 impl fmt::Debug for Session {

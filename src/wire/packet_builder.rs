@@ -5,6 +5,7 @@
 //! made the configuration has checked them against the maxima of R-3.3-5.
 #![forbid(unsafe_code)]
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
@@ -34,11 +35,32 @@ pub(crate) struct Hello<'a> {
     pub(crate) app_protocol: &'a str,
     /// The realm asked for; `""` = none.
     pub(crate) realm: &'a str,
+    /// From a Retry, if there was one.
+    pub(crate) cookie: Option<&'a [u8; 32]>,
+    /// On datagram carriers: how many bytes the whole packet is to have. A packet that is longer already stays as it is.
+    pub(crate) padded_to: Option<u16>,
 }
 
 impl Hello<'_> {
     /// Everything up to the tag.
     pub(crate) fn build(&self) -> UntaggedHello {
+        const TRAILER_LEN: usize = size_of::<tables::HelloTrailer>();
+        let mut table = self.table(0);
+        if let Some(packet_len) = self.padded_to {
+            let wanted = usize::from(packet_len).saturating_sub(HEADER_LEN.saturating_add(TRAILER_LEN));
+            let padding = wanted.saturating_sub(table.len()).saturating_sub(MAX_PADDING_OVERHEAD);
+            if padding > 0 {
+                table = self.table(padding);
+            }
+            // Alignment does not let the vector end everywhere; a table may have bytes behind it that no offset refers to.
+            table.resize(wanted.max(table.len()), 0);
+        }
+        let cookie = self.cookie.unwrap_or(&[0; 32]);
+        let tail = TRAILER_LEN.saturating_sub(cookie.len());
+        UntaggedHello(assemble(PacketKind::Hello, None, &[&table, cookie], tail))
+    }
+
+    fn table(&self, padding: usize) -> Vec<u8> {
         let mut builder = FlatBufferBuilder::new();
         let args = tables::HelloArgs {
             versions: Some(builder.create_vector(self.versions)),
@@ -48,14 +70,16 @@ impl Hello<'_> {
             connection_id: self.connection_id.get(),
             app_protocol: Some(builder.create_string(self.app_protocol)),
             realm: if self.realm.is_empty() { None } else { Some(builder.create_string(self.realm)) },
+            padding: if padding == 0 { None } else { Some(builder.create_vector(&vec![0_u8; padding])) },
             ..tables::HelloArgs::default()
         };
         let root = tables::Hello::create(&mut builder, &args);
-        let no_cookie = [0; 32];
-        let tail = size_of::<tables::HelloTrailer>().saturating_sub(no_cookie.len());
-        UntaggedHello(assemble(PacketKind::Hello, None, &[table(&mut builder, root), &no_cookie], tail))
+        table(&mut builder, root).to_vec()
     }
 }
+
+/// The most that a vector takes in a table besides its bytes: a place in the vtable, an offset, a length, and what aligns them.
+const MAX_PADDING_OVERHEAD: usize = 24;
 
 /// A Hello up to its cookie.
 #[derive(Debug)]
@@ -73,6 +97,29 @@ impl UntaggedHello {
         packet.extend_from_slice(peer_tag.unwrap_or(&[0; 32]));
         packet.extend_from_slice(&[0; 32]); // no ticket, so no binder
         packet
+    }
+}
+
+/// What a Retry says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retry<'a> {
+    /// SHA-256 of the Hello's header and whole body.
+    pub(crate) hello_hash: &'a [u8; 32],
+    /// What the next Hello is to carry; not all zeros.
+    pub(crate) cookie: &'a [u8; 32],
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "for endpoints, which answer without a state"))]
+impl Retry<'_> {
+    /// The whole packet.
+    pub(crate) fn build(&self, receiver: NonZeroU64) -> Vec<u8> {
+        let mut builder = FlatBufferBuilder::new();
+        let args = tables::RetryArgs {
+            hello_hash: Some(&tables::Bytes32(*self.hello_hash)),
+            cookie: Some(&tables::Bytes32(*self.cookie)),
+        };
+        let root = tables::Retry::create(&mut builder, &args);
+        assemble(PacketKind::Retry, Some(receiver), &[table(&mut builder, root)], 0)
     }
 }
 
@@ -160,8 +207,8 @@ pub(crate) struct Auth<'a> {
 }
 
 impl Auth<'_> {
-    /// Everything up to the signature, for a sender of this role.
-    pub(crate) fn build(&self, sender: Role, receiver: NonZeroU64) -> UnsignedAuth {
+    /// Everything up to the signature, for a sender of this role. The transcript has the header with `number_field` in place.
+    pub(crate) fn build(&self, sender: Role, receiver: NonZeroU64, number_field: u64) -> UnsignedAuth {
         let mut builder = FlatBufferBuilder::new();
         let params = Some(self.params.write(&mut builder));
         let identity = tables::Bytes32(*self.identity);
@@ -180,7 +227,11 @@ impl Auth<'_> {
             }
         };
         let tail = size_of::<tables::AuthTrailer>().saturating_add(TAG_LEN);
-        UnsignedAuth(assemble(kind, Some(receiver), &[table], tail))
+        let mut packet = assemble(kind, Some(receiver), &[table], tail);
+        if let Some(field) = packet.first_chunk_mut::<HEADER_LEN>().and_then(|header| header.last_chunk_mut()) {
+            *field = number_field.to_le_bytes();
+        }
+        UnsignedAuth(packet)
     }
 }
 
@@ -191,6 +242,11 @@ impl UnsignedAuth {
     /// What the signature covers of this packet: header and table.
     pub(crate) fn covered(&self) -> &[u8] {
         &self.0
+    }
+
+    /// How many bytes the whole packet will have.
+    pub(crate) fn packet_len(&self) -> usize {
+        self.0.len().saturating_add(size_of::<tables::AuthTrailer>()).saturating_add(TAG_LEN)
     }
 
     /// Goes on with the signature in place.

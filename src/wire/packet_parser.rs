@@ -17,7 +17,7 @@ use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN};
 
 pub(crate) use auth::{AuthError, AuthView};
 pub(crate) use hello::HelloView;
-pub(crate) use reply::{AcceptView, RefuseView};
+pub(crate) use reply::{AcceptView, RefuseView, RetryView};
 
 /// The most protocol versions in a list.
 pub(super) const MAX_VERSIONS: usize = 8;

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU64;
 
+use super::keyed::Opened;
 use super::transcript::Transcript;
 use crate::config::{Shared, Signer};
 use crate::crypto::key_schedule::TrafficSecret;
@@ -20,9 +21,9 @@ use crate::error::SignatureRejected;
 use crate::event::{CloseReason, PeerMisbehaved};
 use crate::identity::PeerId;
 use crate::role::Role;
+use crate::wire::Params;
 use crate::wire::packet_builder::{Auth, UnsignedAuth};
 use crate::wire::packet_parser::{AuthError, AuthView};
-use crate::wire::{HEADER_LEN, Params};
 
 /// This end's auth packet, complete but for its signature.
 pub(super) struct PendingAuth {
@@ -33,10 +34,16 @@ pub(super) struct PendingAuth {
 
 impl PendingAuth {
     /// Builds the packet of `sender` that follows `transcript`.
-    pub(super) fn new(shared: &Shared, sender: Role, receiver: NonZeroU64, mut transcript: Transcript) -> Self {
+    pub(super) fn new(
+        shared: &Shared,
+        sender: Role,
+        receiver: NonZeroU64,
+        number_field: u64,
+        mut transcript: Transcript,
+    ) -> Self {
         let identity = shared.signer.peer_id();
         let auth = Auth { params: shared.params(), identity: identity.as_bytes(), credentials: &shared.credentials };
-        let packet = auth.build(sender, receiver);
+        let packet = auth.build(sender, receiver, number_field);
         transcript.absorb(packet.covered());
         let message = auth_message(sender, &transcript.hash());
         Self { packet, transcript, message }
@@ -97,15 +104,14 @@ impl VerifiedPeer {
         provider: &dyn CryptoProvider,
         expected: &Expected<'_>,
         transcript: &Transcript,
-        header: &[u8; HEADER_LEN],
-        body: &[u8],
+        opened: &Opened<'_>,
     ) -> Result<(Self, Transcript), CloseReason> {
         let auth = match expected.sender {
-            Role::Initiator => AuthView::of_initiator(body)?,
-            Role::Responder => AuthView::of_responder(body)?,
+            Role::Initiator => AuthView::of_initiator(opened.body)?,
+            Role::Responder => AuthView::of_responder(opened.body)?,
         };
         let mut transcript = transcript.clone();
-        transcript.absorb(header);
+        transcript.absorb(&opened.header);
         transcript.absorb(auth.covered);
         let signed = transcript.hash();
         transcript.absorb(auth.signature);

@@ -7,7 +7,7 @@ use core::num::NonZeroU64;
 
 use super::Packet;
 use super::transcript::Transcript;
-use crate::config::{Shared, Suite};
+use crate::config::{Carrier, Shared, Suite};
 use crate::crypto::aead::PacketKeys;
 use crate::crypto::key_exchange::SharedSecret;
 use crate::crypto::key_schedule::{EarlySecret, Exporter, HandshakeSecret, MasterSecret, TrafficSecret};
@@ -15,6 +15,7 @@ use crate::event::PeerMisbehaved;
 use crate::link::data::{DataKeys, DirectionStart};
 use crate::packet::{PacketNumber, protection};
 use crate::role::Role;
+use crate::wire::{HEADER_LEN, Header};
 
 /// The ids of a link's two ends.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,8 @@ pub(super) struct Keyed {
     pub(super) responder: TrafficSecret,
     /// Names the link in key logs.
     pub(super) random: [u8; 32],
+    /// Whether numbers travel in the headers, masked: on datagram carriers.
+    with_mask: bool,
 }
 
 impl Keyed {
@@ -46,6 +49,7 @@ impl Keyed {
         transcript: Transcript,
         agreed: SharedSecret,
         random: &[u8; 32],
+        carrier: Carrier,
     ) -> Self {
         let secret = EarlySecret::without_psk().into_handshake(agreed);
         let hash = transcript.hash();
@@ -62,6 +66,7 @@ impl Keyed {
             initiator,
             responder,
             random: *random,
+            with_mask: carrier.is_datagram(),
         }
     }
 
@@ -69,6 +74,11 @@ impl Keyed {
     pub(super) fn auth_number(&self) -> PacketNumber {
         let behind_kem = PacketNumber::FIRST.next().filter(|_| self.suite.is_hybrid());
         behind_kem.unwrap_or(PacketNumber::FIRST)
+    }
+
+    /// The number of the auth packet as it stands in the header that the transcript takes in.
+    pub(super) fn auth_number_field(&self) -> u64 {
+        protection::number_field(self.with_mask, self.auth_number())
     }
 
     /// Seals a packet of one's own in place, its tag's room at its end.
@@ -83,14 +93,12 @@ impl Keyed {
         secret: &TrafficSecret,
         number: PacketNumber,
         packet: Packet<'a>,
-    ) -> Result<&'a [u8], PeerMisbehaved> {
-        protection::open(&self.packet_keys(shared, secret), number, packet.bytes)
-            .map(|plaintext| &*plaintext)
-            .map_err(|_| PeerMisbehaved::DoesNotOpen)
+    ) -> Result<Opened<'a>, PeerMisbehaved> {
+        Opened::open(&self.packet_keys(shared, secret), number, packet)
     }
 
     fn packet_keys(&self, shared: &Shared, secret: &TrafficSecret) -> PacketKeys {
-        PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), secret, false)
+        PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), secret, self.with_mask)
     }
 
     /// Absorbs a packet of one's own, seals it and appends it to what is to be sent.
@@ -118,6 +126,26 @@ impl Keyed {
     }
 }
 
+/// A sealed packet of the peer's, opened: the bytes that the transcript takes in.
+pub(super) struct Opened<'a> {
+    /// With the packet's number in place, on datagram carriers.
+    pub(super) header: [u8; HEADER_LEN],
+    pub(super) body: &'a [u8],
+}
+
+impl<'a> Opened<'a> {
+    /// Opens a packet in place. Every handshake packet has a fixed number: one that claims another is not it (R-5.3-9).
+    pub(super) fn open(keys: &PacketKeys, number: PacketNumber, packet: Packet<'a>) -> Result<Self, PeerMisbehaved> {
+        let with_mask = keys.has_mask();
+        if with_mask && protection::unmask(keys, packet.bytes) != Some(number) {
+            return Err(PeerMisbehaved::DoesNotOpen);
+        }
+        let header = Header { number_field: protection::number_field(with_mask, number), ..packet.header }.to_bytes();
+        let body = protection::open(keys, number, packet.bytes).map_err(|_| PeerMisbehaved::DoesNotOpen)?;
+        Ok(Self { header, body })
+    }
+}
+
 /// A link whose last secret stands: only InitiatorAuth is missing.
 pub(super) struct Mastered {
     pub(super) suite: Suite,
@@ -128,6 +156,7 @@ pub(super) struct Mastered {
     /// The number of InitiatorAuth, and that of the responder's last handshake packet.
     pub(super) auth_number: PacketNumber,
     random: [u8; 32],
+    with_mask: bool,
 }
 
 impl Mastered {
@@ -137,14 +166,26 @@ impl Mastered {
         let master = kem.mix_into(keyed.secret);
         let initiator = master.initiator_auth(&keyed.transcript.hash());
         shared.log_secret("I_AUTH", &keyed.random, &initiator);
-        let mastered =
-            Self { suite: keyed.suite, ids: keyed.ids, master, initiator, auth_number, random: keyed.random };
+        let mastered = Self {
+            suite: keyed.suite,
+            ids: keyed.ids,
+            master,
+            initiator,
+            auth_number,
+            random: keyed.random,
+            with_mask: keyed.with_mask,
+        };
         (mastered, keyed.transcript)
     }
 
     /// The keys of InitiatorAuth.
     pub(super) fn packet_keys(&self, shared: &Shared) -> PacketKeys {
-        PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), &self.initiator, false)
+        PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), &self.initiator, self.with_mask)
+    }
+
+    /// The number of InitiatorAuth as it stands in the header that the transcript takes in.
+    pub(super) fn auth_number_field(&self) -> u64 {
+        protection::number_field(self.with_mask, self.auth_number)
     }
 
     /// Derives epoch 3 from TH(Hello..InitiatorAuth).
@@ -155,7 +196,7 @@ impl Mastered {
         shared.log_exporter(&self.random, &secrets.exporter);
         let first_number = self.auth_number.next();
         let start = |secret| DirectionStart {
-            keys: PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), secret, false),
+            keys: PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), secret, self.with_mask),
             first_number,
         };
         let (send, receive) = match role {

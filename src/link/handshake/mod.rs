@@ -2,49 +2,65 @@
 //!
 //! ```text
 //!  initiator                                                     responder
-//!  AwaitAccept          Hello ------------------------->         AwaitHello
+//!  Greeting             Hello ------------------------->         awaits Hello
 //!                       <------------------------ Accept
-//!  AwaitKemOffer        <---------------------- KemOffer         (hybrid suites)
-//!  AwaitResponderAuth   <----------------- ResponderAuth         AwaitSignature (external signer)
-//!  AwaitVerdict         (if the owner is asked)
+//!  Candidate            <---------------------- KemOffer         (hybrid suites)
+//!                       <----------------- ResponderAuth         Answering (external signer)
+//!  verified             (if the owner is asked)
 //!  AwaitSignature       (external signer)
-//!                       KemReply ---------------------->         AwaitKemReply (hybrid suites)
-//!                       InitiatorAuth ----------------->         AwaitInitiatorAuth
+//!                       KemReply ---------------------->         Answered (hybrid suites)
+//!                       InitiatorAuth ----------------->
 //!  Established                                                   Established
 //! ```
 //!
-//! Each state holds just the secrets that it needs; a packet is checked against a borrowed state, which is replaced only when all
-//! checks have passed.
+//! Each of these steps holds just the secrets that it needs; a packet is checked against a borrowed one, which goes on only when all
+//! checks have passed. The steps are the same on all carriers. Around them, each role has a state machine for stream carriers, where
+//! the first bad packet ends the link, and one for datagram carriers, where packets get lost, come again and in any order, and can
+//! come from anybody.
 #![forbid(unsafe_code)]
 
 mod auth;
+mod epilogue;
 mod initiator;
 mod keyed;
 mod responder;
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests;
 mod transcript;
+mod waiting;
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 pub(crate) use auth::VerifiedPeer;
-pub(crate) use initiator::Initiator;
-pub(crate) use responder::Responder;
+pub(crate) use epilogue::Epilogue;
+use initiator::{DatagramInitiator, Initiator};
+use responder::{DatagramResponder, Responder};
 
-use crate::config::Suite;
+use crate::config::{Carrier, ClientConfig, Expect, ServerConfig, Suite};
 use crate::crypto::generator::Generator;
 use crate::crypto::key_schedule::Exporter;
 use crate::error::SignatureRejected;
-use crate::event::CloseReason;
-use crate::link::DataKeys;
+use crate::event::{CloseReason, PeerIncompatible};
+use crate::link::{DataKeys, Discarded};
 use crate::wire::{HEADER_LEN, Header};
 
-/// A handshake in either role.
+/// How long an initiator on a datagram carrier waits before it sends its last flight again, every time (R-6.10-2).
+pub(crate) const RETRANSMIT_AFTER: Duration = Duration::from_secs(1);
+/// How many copies of a flight it then sends (R-6.10-2).
+pub(crate) const RETRANSMIT_COPIES: usize = 2;
+
+/// A handshake in either role, on either kind of carrier.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a session has one, behind a box, and only until it is established")]
 pub(crate) enum Handshake {
     Initiator(Initiator),
     Responder(Responder),
+    DatagramInitiator(DatagramInitiator),
+    DatagramResponder(DatagramResponder),
 }
 
 /// How far a call has brought the handshake.
@@ -56,8 +72,22 @@ pub(crate) enum Progress {
     VerdictWanted,
     /// An external signer's signature is wanted.
     SignatureWanted,
+    /// Datagram carriers, responder: the Hello was answered with a Refuse, or with nothing; another one is awaited.
+    Refused(PeerIncompatible),
+    /// Datagram carriers, responder: the initiator has sent its Hello again. [`Handshake::flight`] is to be sent once more, as far as
+    /// what has been received from its address allows.
+    Repeat,
     /// It is over.
     Done(Box<Established>),
+}
+
+/// What becomes of a packet that was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// The link must end, for this reason: on stream carriers.
+    Ends(CloseReason),
+    /// It is dropped, and nothing else has changed: on datagram carriers (R-6.10-1).
+    Discarded(Discarded),
 }
 
 /// What a finished handshake leaves.
@@ -70,6 +100,8 @@ pub(crate) struct Established {
     pub(crate) realm: String,
     pub(crate) keys: DataKeys,
     pub(crate) exporter: Exporter,
+    /// On datagram carriers: what may still be needed of the handshake.
+    pub(crate) epilogue: Option<Epilogue>,
 }
 
 /// One whole packet as it came, with its header also read. Opened in place.
@@ -91,31 +123,73 @@ impl Packet<'_> {
 }
 
 impl Handshake {
-    /// Takes a packet that fits the validator's table. What is to be sent is appended to `out`.
+    /// Starts a handshake: the Hello is appended to `out`. The configuration fits the carrier.
+    pub(crate) fn connect(
+        config: Arc<ClientConfig>,
+        expect: Expect,
+        carrier: Carrier,
+        generator: &mut Generator,
+        out: &mut Vec<u8>,
+    ) -> Self {
+        if carrier.is_datagram() {
+            Self::DatagramInitiator(DatagramInitiator::start(config, expect, carrier, generator, out))
+        } else {
+            Self::Initiator(Initiator::start(config, expect, generator, out))
+        }
+    }
+
+    /// Waits for a Hello. The configuration fits the carrier.
+    pub(crate) fn accept(config: Arc<ServerConfig>, carrier: Carrier, generator: &mut Generator) -> Self {
+        if carrier.is_datagram() {
+            Self::DatagramResponder(DatagramResponder::new(config, carrier, generator))
+        } else {
+            Self::Responder(Responder::new(config, generator))
+        }
+    }
+
+    /// Takes a packet that fits the validator's table. What is to be sent, whole packets, is appended to `out`; on datagram carriers
+    /// several may share a datagram.
     ///
     /// # Errors
-    /// Why the link must end. A packet that does not verify leaves the state as it was.
+    /// What is wrong with the packet. It has left the state as it was.
     pub(crate) fn handle_packet(
         &mut self,
         packet: Packet<'_>,
         generator: &mut Generator,
         out: &mut Vec<u8>,
-    ) -> Result<Progress, CloseReason> {
+    ) -> Result<Progress, Rejection> {
         match self {
-            Self::Initiator(initiator) => initiator.handle_packet(packet, generator, out),
-            Self::Responder(responder) => responder.handle_packet(packet, generator, out),
+            Self::Initiator(initiator) => initiator.handle_packet(packet, generator, out).map_err(Rejection::Ends),
+            Self::Responder(responder) => responder.handle_packet(packet, generator, out).map_err(Rejection::Ends),
+            Self::DatagramInitiator(initiator) => Ok(initiator.handle_packet(&packet, generator, out)?),
+            Self::DatagramResponder(responder) => Ok(responder.handle_packet(packet, generator, out)?),
         }
     }
 
     /// Goes on after [`Progress::VerdictWanted`]: the owner accepts the peer. Without effect at any other time.
-    pub(crate) fn accept_peer(
-        &mut self,
-        generator: &mut Generator,
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, CloseReason> {
+    ///
+    /// # Errors
+    /// What the peer had done that shows only now.
+    pub(crate) fn accept_peer(&mut self, generator: &mut Generator, out: &mut Vec<u8>) -> Result<Progress, Rejection> {
         match self {
-            Self::Initiator(initiator) => initiator.accept_peer(generator, out),
-            Self::Responder(_) => Ok(Progress::Waiting),
+            Self::Initiator(initiator) => initiator.accept_peer(generator, out).map_err(Rejection::Ends),
+            Self::DatagramInitiator(initiator) => Ok(initiator.accept_peer(generator, out)?),
+            Self::Responder(_) | Self::DatagramResponder(_) => Ok(Progress::Waiting),
+        }
+    }
+
+    /// The other answer to [`Progress::VerdictWanted`]: on a stream carrier it ends the link; on a datagram carrier somebody else may
+    /// still answer, or has. Without effect at any other time.
+    ///
+    /// # Errors
+    /// [`CloseReason::NotAdmitted`] on a stream carrier.
+    pub(crate) fn refuse_peer(&mut self, generator: &mut Generator, out: &mut Vec<u8>) -> Result<Progress, Rejection> {
+        match self {
+            Self::DatagramInitiator(initiator) => Ok(initiator.refuse_peer(generator, out)?),
+            Self::Initiator(_) | Self::Responder(_) | Self::DatagramResponder(_) => match self.peer_in_question() {
+                Some((peer, _)) => Err(Rejection::Ends(CloseReason::NotAdmitted(peer.id()))),
+                None => Ok(Progress::Waiting),
+            },
         }
     }
 
@@ -123,7 +197,8 @@ impl Handshake {
     pub(crate) fn peer_in_question(&self) -> Option<(&VerifiedPeer, Suite)> {
         match self {
             Self::Initiator(initiator) => initiator.peer_in_question(),
-            Self::Responder(_) => None,
+            Self::DatagramInitiator(initiator) => initiator.peer_in_question(),
+            Self::Responder(_) | Self::DatagramResponder(_) => None,
         }
     }
 
@@ -132,6 +207,8 @@ impl Handshake {
         match self {
             Self::Initiator(initiator) => initiator.to_sign(),
             Self::Responder(responder) => responder.to_sign(),
+            Self::DatagramInitiator(initiator) => initiator.to_sign(),
+            Self::DatagramResponder(responder) => responder.to_sign(),
         }
     }
 
@@ -147,6 +224,26 @@ impl Handshake {
         match self {
             Self::Initiator(initiator) => initiator.provide_signature(signature, out),
             Self::Responder(responder) => responder.provide_signature(signature, out),
+            Self::DatagramInitiator(initiator) => initiator.provide_signature(signature, out),
+            Self::DatagramResponder(responder) => responder.provide_signature(signature, out),
+        }
+    }
+
+    /// On datagram carriers, the packets that this end may have to send again, one behind the other: an initiator every
+    /// [`RETRANSMIT_AFTER`], a responder after [`Progress::Repeat`]. Empty if there is nothing that would help.
+    pub(crate) fn flight(&self) -> &[u8] {
+        match self {
+            Self::Initiator(_) | Self::Responder(_) => &[],
+            Self::DatagramInitiator(initiator) => initiator.flight(),
+            Self::DatagramResponder(responder) => responder.flight(),
+        }
+    }
+
+    /// Why the handshake has failed, when its deadline has come.
+    pub(crate) fn timeout_reason(&self) -> CloseReason {
+        match self {
+            Self::DatagramInitiator(initiator) => initiator.timeout_reason(),
+            Self::Initiator(_) | Self::Responder(_) | Self::DatagramResponder(_) => CloseReason::HandshakeTimeout,
         }
     }
 
@@ -155,21 +252,31 @@ impl Handshake {
         match self {
             Self::Initiator(initiator) => initiator.local_id(),
             Self::Responder(responder) => responder.local_id(),
+            Self::DatagramInitiator(initiator) => initiator.local_id(),
+            Self::DatagramResponder(responder) => responder.local_id(),
         }
     }
 
-    /// The state's name and transcript, for state digests.
-    #[cfg(feature = "testing")]
+    /// The state's name and a hash of what it has seen, for state digests.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn digest(&self) -> [u8; 33] {
         match self {
             Self::Initiator(initiator) => initiator.digest(),
             Self::Responder(responder) => responder.digest(),
+            Self::DatagramInitiator(initiator) => initiator.digest(),
+            Self::DatagramResponder(responder) => responder.digest(),
         }
     }
 }
 
+impl From<Discarded> for Rejection {
+    fn from(why: Discarded) -> Self {
+        Self::Discarded(why)
+    }
+}
+
 /// A state's name in front of a hash of what it has seen.
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 fn named_digest(name: u8, seen: &[u8; 32]) -> [u8; 33] {
     let mut digest = [name; 33];
     if let Some(hash) = digest.last_chunk_mut() {

@@ -7,7 +7,10 @@ use super::{
     MAX_APP_PROTOCOL, MAX_REALM, MAX_SUITES, MAX_TICKET, MAX_VERSIONS, Malformed, Versions, bounded_bytes, own_id,
     verified,
 };
-use crate::wire::tables;
+use crate::wire::{HEADER_LEN, tables};
+
+/// The shortest Hello that is answered on a datagram carrier, in bytes: the smallest mtu.
+const MIN_DATAGRAM_HELLO: usize = 512;
 
 /// The body of a Hello.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,14 @@ pub(crate) struct HelloView<'a> {
     pub(crate) peer_tag: Option<&'a [u8; 32]>,
     /// The bytes of the body that `peer_tag` covers, the header coming before them: `table || cookie`.
     pub(crate) tagged: &'a [u8],
-    cookie: Option<&'a [u8; 32]>,
+    /// What the responder gave in a Retry, if anything.
+    pub(crate) cookie: Option<&'a [u8; 32]>,
+    /// The bytes of the body before the trailer. They, and the header before them, are the same in a Hello that comes again with a
+    /// cookie.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for endpoints, whose cookies cover it"))]
+    pub(crate) table: &'a [u8],
+    /// Length of the whole packet, header included.
+    pub(crate) packet_len: usize,
     is_padded: bool,
 }
 
@@ -68,6 +78,8 @@ impl<'a> HelloView<'a> {
             peer_tag: present(peer_tag),
             tagged,
             cookie: present(cookie),
+            table,
+            packet_len: HEADER_LEN.saturating_add(body.len()),
             is_padded: !padding.is_empty(),
         })
     }
@@ -75,6 +87,11 @@ impl<'a> HelloView<'a> {
     /// Goes on only with what may come over a stream carrier: neither padding nor a cookie has a place there (R-4.1-3).
     pub(crate) fn for_stream(self) -> Result<Self, Malformed> {
         if self.is_padded || self.cookie.is_some() { Err(Malformed) } else { Ok(self) }
+    }
+
+    /// Goes on only with what may come in a datagram: a Hello that is long enough to be answered (R-4.1-6).
+    pub(crate) fn for_datagram(self) -> Result<Self, Malformed> {
+        if self.packet_len < MIN_DATAGRAM_HELLO { Err(Malformed) } else { Ok(self) }
     }
 }
 

@@ -39,6 +39,24 @@ impl<'a> AcceptView<'a> {
     }
 }
 
+/// The body of a Retry: the same Hello is wanted again, with a cookie. Unauthenticated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryView<'a> {
+    /// SHA-256 of the Hello's header and whole body.
+    pub(crate) hello_hash: &'a [u8; 32],
+    /// What the next Hello is to carry.
+    pub(crate) cookie: &'a [u8; 32],
+}
+
+impl<'a> RetryView<'a> {
+    /// Takes the whole body. A cookie of zeros would be none.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
+        let retry = verified::<tables::Retry<'_>>(body)?;
+        let cookie = &retry.cookie().0;
+        if *cookie == [0; 32] { Err(Malformed) } else { Ok(Self { hello_hash: &retry.hello_hash().0, cookie }) }
+    }
+}
+
 /// The body of a Refuse: why there will be no Accept. Unauthenticated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefuseView<'a> {

@@ -1,5 +1,6 @@
 //! The rules of each body, and the largest of each.
 
+mod datagram;
 mod hostile;
 mod round_trip;
 
@@ -140,7 +141,7 @@ fn receiver() -> NonZeroU64 {
 }
 
 fn auth_packet(auth: &Auth<'_>, sender: Role) -> Vec<u8> {
-    auth.build(sender, receiver()).sign(&[3; 64]).finish(&[4; 32])
+    auth.build(sender, receiver(), 0).sign(&[3; 64]).finish(&[4; 32])
 }
 
 /// The body of a packet that this crate built, tag room excluded, with its header checked.

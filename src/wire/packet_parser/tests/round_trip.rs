@@ -23,6 +23,8 @@ proptest! {
             connection_id,
             app_protocol: &app_protocol,
             realm: &realm,
+            cookie: None,
+            padded_to: None,
         };
         let untagged = hello.build();
         let tagged = untagged.tagged().to_vec();
@@ -96,7 +98,7 @@ proptest! {
         } else {
             (Role::Responder, PacketKind::ResponderAuth, 1)
         };
-        let unsigned = auth.build(role, receiver());
+        let unsigned = auth.build(role, receiver(), 0);
         let covered = unsigned.covered().to_vec();
         let packet = unsigned.sign(&[3; 64]).finish(&[4; 32]);
         prop_assert_eq!(Header::parse(packet.first_chunk().unwrap()).unwrap().epoch, epoch);
