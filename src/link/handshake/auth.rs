@@ -22,7 +22,7 @@ use crate::identity::PeerId;
 use crate::role::Role;
 use crate::wire::packet_builder::{Auth, UnsignedAuth};
 use crate::wire::packet_parser::{AuthError, AuthView};
-use crate::wire::{HEADER_LEN, Params};
+use crate::wire::{Framing, HEADER_LEN, Params};
 
 /// This end's auth packet, complete but for its signature.
 pub(super) struct PendingAuth {
@@ -35,7 +35,11 @@ impl PendingAuth {
     /// Builds the packet of `sender` that follows `transcript`.
     pub(super) fn new(shared: &Shared, sender: Role, receiver: NonZeroU64, mut transcript: Transcript) -> Self {
         let identity = shared.signer.peer_id();
-        let auth = Auth { params: shared.params(), identity: identity.as_bytes(), credentials: &shared.credentials };
+        let auth = Auth {
+            params: shared.params(Framing::Stream),
+            identity: identity.as_bytes(),
+            credentials: &shared.credentials,
+        };
         let packet = auth.build(sender, receiver);
         transcript.absorb(packet.covered());
         let message = auth_message(sender, &transcript.hash());
