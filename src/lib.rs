@@ -123,8 +123,8 @@ mod time;
 mod wire;
 
 pub use config::{
-    Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_MTU, MAX_REALM,
-    MIN_MAX_PACKET, MIN_MTU, RateControl, ServerConfig, Signer, Suite, Timeouts, Verdict,
+    Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_MTU,
+    MAX_REALM, MIN_MAX_PACKET, MIN_MTU, RateControl, ServerConfig, Signer, Suite, Timeouts, Verdict,
 };
 pub use disposition::{Discarded, Disposition};
 pub use ecn::EcnCodepoint;

@@ -176,6 +176,8 @@ pub struct Timeouts {
     /// Silence from the peer after which the session ends; `None` = never. The shorter of both ends' holds. Liveness of the
     /// session, never the time to an answer: a peer that thinks for an hour keeps the session alive by `keepalive`.
     pub idle: Option<Duration>,
+    /// The same on datagram carriers, where nothing else tells that the peer has gone.
+    pub datagram_idle: Option<Duration>,
     /// Own silence after which an empty packet is sent to keep the session (and boxes on the way) awake; `None` = never.
     pub keepalive: Option<Duration>,
     /// How long a packet may wait for its acknowledgement, so that one acknowledges several: less than 2^14 ms, and announced in whole
@@ -185,7 +187,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     /// 10 s for the handshake on a stream carrier and 60 s on a datagram carrier, 30 s for a verdict, 60 s for a confirmation, 3 s for a
-    /// close to get out; no idle timeout, no keepalive. Acknowledgements wait up to 25 ms, as in QUIC.
+    /// close to get out; no idle timeout on a stream carrier and 30 s on a datagram carrier, no keepalive. Acknowledgements wait up to 25 ms, as in QUIC.
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(10),
@@ -194,6 +196,7 @@ impl Default for Timeouts {
             confirmation: Duration::from_secs(60),
             drain: Duration::from_secs(3),
             idle: None,
+            datagram_idle: Some(Duration::from_secs(30)),
             keepalive: None,
             max_ack_delay: Duration::from_millis(25),
         }
@@ -203,13 +206,15 @@ impl Default for Timeouts {
 impl Timeouts {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let some_time = |timeout: Option<Duration>| timeout.is_none_or(|duration| duration >= Duration::from_millis(1));
-        let idle_fits = self.idle.is_none_or(|idle| u32::try_from(idle.as_millis()).is_ok());
+        let idle_fits =
+            |idle: Option<Duration>| some_time(idle) && idle.is_none_or(|idle| u32::try_from(idle.as_millis()).is_ok());
         let checks = [
             (!self.handshake.is_zero(), "handshake"),
             (!self.datagram_handshake.is_zero(), "datagram_handshake"),
             (!self.verdict.is_zero(), "verdict"),
             (!self.confirmation.is_zero(), "confirmation"),
-            (some_time(self.idle) && idle_fits, "idle"),
+            (idle_fits(self.idle), "idle"),
+            (idle_fits(self.datagram_idle), "datagram_idle"),
             (some_time(self.keepalive), "keepalive"),
             (self.max_ack_delay <= MAX_ACK_DELAY, "max_ack_delay"),
         ];

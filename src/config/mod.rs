@@ -28,8 +28,8 @@ use crate::identity::PeerId;
 use crate::keylog::KeyLog;
 use crate::packet::validator::MAX_HANDSHAKE_PACKET;
 use crate::role::Role;
-use crate::wire::Params;
 use crate::wire::packet_builder::Auth;
+use crate::wire::{Framing, Params};
 
 /// The longest name of an application protocol, in bytes of UTF-8.
 pub const MAX_APP_PROTOCOL: usize = 64;
@@ -173,10 +173,14 @@ impl Shared {
         }
     }
 
-    /// What this end announces that it can take.
-    pub(crate) fn params(&self) -> Params {
+    /// What this end announces that it can take over such a carrier.
+    pub(crate) fn params(&self, framing: Framing) -> Params {
         let limits = &self.limits;
-        let idle = self.timeouts.idle.map_or(0, |idle| u32::try_from(idle.as_millis()).unwrap_or(u32::MAX));
+        let idle = match framing {
+            Framing::Stream => self.timeouts.idle,
+            Framing::Datagram => self.timeouts.datagram_idle,
+        };
+        let idle = idle.map_or(0, |idle| u32::try_from(idle.as_millis()).unwrap_or(u32::MAX));
         // Rounded up: it promises to be no later.
         let ack_delay = self.timeouts.max_ack_delay.as_micros().div_ceil(1_000);
         Params {
@@ -188,7 +192,10 @@ impl Shared {
             max_message: limits.max_message,
             idle_timeout_ms: idle,
             compression: self.compression,
-            max_datagram: limits.max_datagram,
+            max_datagram: match framing {
+                Framing::Stream => 0, // there is no use for them (R-8.1-6)
+                Framing::Datagram => limits.max_datagram,
+            },
             max_ack_delay_ms: u16::try_from(ack_delay).unwrap_or(u16::MAX),
         }
     }
@@ -247,7 +254,11 @@ impl Shared {
             return Err(ConfigError::NoSuiteForMtu);
         }
         let identity = self.signer.peer_id();
-        let auth = Auth { params: self.params(), identity: identity.as_bytes(), credentials: &self.credentials };
+        let auth = Auth {
+            params: self.params(Framing::Datagram),
+            identity: identity.as_bytes(),
+            credentials: &self.credentials,
+        };
         let longest = auth.build(role, NonZeroU64::MAX, 0).packet_len();
         let fits = carrier.handshake_mtu().is_none_or(|most| longest <= usize::from(most));
         if fits { Ok(()) } else { Err(ConfigError::CredentialsForMtu) }
@@ -336,5 +347,30 @@ use shared_setters;
 impl From<IdentityKey> for Signer {
     fn from(key: IdentityKey) -> Self {
         Self::Key(key)
+    }
+}
+
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::crypto::rustcrypto::RustCrypto;
+
+    fn announced(framing: Framing, max_ack_delay: Duration) -> (u16, u16) {
+        let key = IdentityKey::from_seed(&RustCrypto, [1; 32]).unwrap();
+        let timeouts = Timeouts { max_ack_delay, ..Timeouts::default() };
+        let params = ClientConfig::new(key, "app").with_timeouts(timeouts).shared.params(framing);
+        (params.max_datagram, params.max_ack_delay_ms)
+    }
+
+    #[test]
+    fn datagrams_are_announced_where_there_are_any_and_delays_are_rounded_up() {
+        let default = Timeouts::default().max_ack_delay;
+        assert_eq!(announced(Framing::Datagram, default), (1_200, 25));
+        assert_eq!(announced(Framing::Stream, default), (0, 25));
+        for (micros, millis) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (16_383_000, 16_383)] {
+            assert_eq!(announced(Framing::Datagram, Duration::from_micros(micros)).1, millis, "{micros} us");
+        }
     }
 }

@@ -42,7 +42,7 @@ impl Carried {
             Control::Reset { stream, .. } => Some(Self::Reset(stream)),
             Control::Stop { stream, .. } => Some(Self::Stop(stream)),
             Control::Shutdown { .. } => Some(Self::Shutdown),
-            Control::Ping => None,
+            Control::Ping | Control::PathChallenge { .. } | Control::PathResponse { .. } => None,
         }
     }
 

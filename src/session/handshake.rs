@@ -15,7 +15,7 @@ use crate::identity::PeerId;
 use crate::link::{Established, Progress, Rejection, VerifiedPeer};
 use crate::role::Role;
 use crate::time::Instant;
-use crate::wire::Params;
+use crate::wire::{Framing, Params};
 
 /// What the handshake found out: the peer, and what both ends agreed on.
 #[derive(Clone, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl Session {
         let params = *peer.params();
         self.info = Some(Box::new(describe(&peer, suite, app_protocol, realm)));
         self.streams.set_peer(&self.peer_limits(&params));
-        let own_params = self.config.shared().params();
+        let own_params = self.config.shared().params(Framing::Stream);
         let link = Box::new(Link {
             keys,
             exporter,

@@ -105,7 +105,6 @@ impl Pair {
         limits.stream_window = 64 << 10;
         limits.peer_bidirectional_streams = 10;
         limits.peer_unidirectional_streams = 10;
-        limits.max_datagram = 0; // none on a stream carrier
         let mut timeouts = Timeouts::default();
         timeouts.idle = Some(Duration::from_secs(30));
         // An offer that leads to `suite`, whatever the processor, and has others in it where it can.
@@ -124,7 +123,6 @@ impl Pair {
 
         let mut limits = Limits::default();
         limits.max_packet = 4_096;
-        limits.max_datagram = 0;
         let server = ServerConfig::new(key(responder), Admission::Any, &["other", APP_PROTOCOL])
             .with_realms(&["", "realm"])
             .with_credentials(&responder.credentials)

@@ -21,9 +21,9 @@ use crate::error::SignatureRejected;
 use crate::event::{CloseReason, PeerMisbehaved};
 use crate::identity::PeerId;
 use crate::role::Role;
-use crate::wire::Params;
 use crate::wire::packet_builder::{Auth, UnsignedAuth};
 use crate::wire::packet_parser::{AuthError, AuthView};
+use crate::wire::{Framing, Params};
 
 /// This end's auth packet, complete but for its signature.
 pub(super) struct PendingAuth {
@@ -38,11 +38,12 @@ impl PendingAuth {
         shared: &Shared,
         sender: Role,
         receiver: NonZeroU64,
-        number_field: u64,
+        (number_field, framing): (u64, Framing),
         mut transcript: Transcript,
     ) -> Self {
         let identity = shared.signer.peer_id();
-        let auth = Auth { params: shared.params(), identity: identity.as_bytes(), credentials: &shared.credentials };
+        let auth =
+            Auth { params: shared.params(framing), identity: identity.as_bytes(), credentials: &shared.credentials };
         let packet = auth.build(sender, receiver, number_field);
         transcript.absorb(packet.covered());
         let message = auth_message(sender, &transcript.hash());

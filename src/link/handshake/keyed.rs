@@ -15,7 +15,7 @@ use crate::event::PeerMisbehaved;
 use crate::link::data::{DataKeys, DirectionStart};
 use crate::packet::{PacketNumber, protection};
 use crate::role::Role;
-use crate::wire::{HEADER_LEN, Header};
+use crate::wire::{Framing, HEADER_LEN, Header};
 
 /// The ids of a link's two ends.
 #[derive(Clone, Copy, Debug)]
@@ -76,9 +76,9 @@ impl Keyed {
         behind_kem.unwrap_or(PacketNumber::FIRST)
     }
 
-    /// The number of the auth packet as it stands in the header that the transcript takes in.
-    pub(super) fn auth_number_field(&self) -> u64 {
-        protection::number_field(self.with_mask, self.auth_number())
+    /// The number of the auth packet as it stands in the header that the transcript takes in, and how packets lie on the carrier.
+    pub(super) fn auth_place(&self) -> (u64, Framing) {
+        place(self.with_mask, self.auth_number())
     }
 
     /// Seals a packet of one's own in place, its tag's room at its end.
@@ -183,9 +183,9 @@ impl Mastered {
         PacketKeys::new(shared.provider.as_ref(), self.suite.aead(), &self.initiator, self.with_mask)
     }
 
-    /// The number of InitiatorAuth as it stands in the header that the transcript takes in.
-    pub(super) fn auth_number_field(&self) -> u64 {
-        protection::number_field(self.with_mask, self.auth_number)
+    /// The number of InitiatorAuth as it stands in the header that the transcript takes in, and how packets lie on the carrier.
+    pub(super) fn auth_place(&self) -> (u64, Framing) {
+        place(self.with_mask, self.auth_number)
     }
 
     /// Derives epoch 3 from TH(Hello..InitiatorAuth).
@@ -205,6 +205,12 @@ impl Mastered {
         };
         (DataKeys::new(self.suite.aead(), self.ids.local, self.ids.peer, send, receive), secrets.exporter)
     }
+}
+
+/// A number as it stands in a header before masking; keys with a mask are those of a datagram carrier.
+fn place(with_mask: bool, number: PacketNumber) -> (u64, Framing) {
+    let framing = if with_mask { Framing::Datagram } else { Framing::Stream };
+    (protection::number_field(with_mask, number), framing)
 }
 
 /// What ML-KEM gave, if the suite is a hybrid one.

@@ -71,8 +71,8 @@ impl Verified {
         let mut flight = Vec::new();
         let (keyed, kem) = answer_kem(config, keyed, kem_key, generator, &mut flight)?;
         let (mastered, transcript) = Mastered::new(&config.shared, keyed, kem);
-        let (receiver, number_field) = (mastered.ids.peer, mastered.auth_number_field());
-        let auth = PendingAuth::new(&config.shared, Role::Initiator, receiver, number_field, transcript);
+        let (receiver, place) = (mastered.ids.peer, mastered.auth_place());
+        let auth = PendingAuth::new(&config.shared, Role::Initiator, receiver, place, transcript);
         Ok(AwaitSignature { mastered, peer, auth, flight })
     }
 }

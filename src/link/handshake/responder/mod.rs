@@ -133,7 +133,7 @@ impl Answering {
         let (keyed, kem) = offer_kem(config, keyed, generator, &mut kem_offer);
 
         let transcript = keyed.transcript.clone();
-        let auth = PendingAuth::new(shared, Role::Responder, ids.peer, keyed.auth_number_field(), transcript);
+        let auth = PendingAuth::new(shared, Role::Responder, ids.peer, keyed.auth_place(), transcript);
         let asked = Asked { app_protocol: hello.app_protocol.to_string(), realm: hello.realm.to_string() };
         Ok(Self { keyed, kem, asked, auth, accept, kem_offer })
     }
