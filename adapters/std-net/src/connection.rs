@@ -33,7 +33,7 @@ impl Connection {
     /// Does the handshake as initiator on a TCP connection that has just come up, and waits to be admitted.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] with the [`ConfigError`](aitcp::ConfigError) for a configuration that cannot work, or with the
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`ConfigError`] for a configuration that cannot work, or the
     /// [`SignatureRejected`](aitcp::SignatureRejected) for a signature of the owner's; else the [`CloseReason`].
     pub fn connect(tcp: TcpStream, config: Arc<ClientConfig>, peer: Expect, owner: &mut dyn Owner) -> io::Result<Self> {
         Self::establish(tcp, Session::connect(Instant::ORIGIN, config, peer, Carrier::Stream, seed()?), owner)
@@ -69,7 +69,8 @@ impl Connection {
     }
 
     /// Bounds every later call on any handle of the connection; with `None`, as at first, calls wait for as long as it takes. One that
-    /// runs out of time fails with [`ErrorKind::TimedOut`], without a [`CloseReason`], and can be made again unless it says otherwise.
+    /// runs out of time fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut), without a [`CloseReason`], and can be made again
+    /// unless it says otherwise.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         self.driver.lock().timeout = timeout;
     }
@@ -77,7 +78,7 @@ impl Connection {
     /// Opens a stream; waits while as many are open as are allowed. The peer hears of it with the first that is sent on it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] with the [`OpenError`] if one of the ends is shutting down.
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`OpenError`] if one of the ends is shutting down.
     pub fn open(&self, direction: Direction) -> io::Result<Stream> {
         let to_wait = [OpenError::Blocked, OpenError::Closed];
         let id = self.driver.wait(|state| attempt(state.session.open(direction), &to_wait))?;
@@ -115,7 +116,7 @@ impl Connection {
     /// Waits until the session has ended, for whatever reason.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`].
+    /// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
     pub fn wait_closed(&self) -> io::Result<CloseReason> {
         self.driver.wait(|state| Ok(state.session.close_reason()))
     }
