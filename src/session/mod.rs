@@ -12,6 +12,7 @@ mod handshake;
 mod lifecycle;
 mod news;
 mod outbox;
+mod owner;
 mod receive;
 mod stats;
 mod streams;
@@ -25,6 +26,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 pub use handshake::HandshakeInfo;
+pub use owner::Owner;
 pub use receive::StreamInput;
 pub use stats::Stats;
 pub use streams::Received;
