@@ -86,6 +86,27 @@ pub enum CloseReason {
     KeysExhausted,
 }
 
+impl CloseReason {
+    /// Whether one of the ends shut down, and every stream was done first: nothing is lost.
+    ///
+    /// A peer that shuts down closes with [`ProtocolCode::None`]; that all streams were done is then its word.
+    #[must_use]
+    pub fn is_orderly(self) -> bool {
+        self == Self::ShutDown || self.is_by_peer(ProtocolCode::None)
+    }
+
+    /// Whether one of the ends did not want to talk to the other.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused(_) | Self::WrongPeer(_) | Self::NotAdmitted(_))
+            || self.is_by_peer(ProtocolCode::NotAdmitted)
+    }
+
+    fn is_by_peer(self, protocol: ProtocolCode) -> bool {
+        self == Self::Peer { source: CloseSource::Protocol, code: protocol.code() }
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -36,6 +36,7 @@
 //! second). Closing a socket with unread bytes resets the connection, and what the peer has not read yet, your close among it, is lost.
 //!
 //! The source has whole drivers as examples: over two buffers, `mio` and a pair of pipes. The crate `aitcp-std` is one for threads.
+//! Drivers whose callers wait in calls have help from an [`Owner`], who answers what a handshake asks, and a [`Ledger`] of streams.
 //!
 //! # Policies
 //!
@@ -110,6 +111,7 @@ mod event;
 mod identity;
 #[cfg(feature = "keylog")]
 mod keylog;
+mod ledger;
 mod link;
 mod packet;
 mod role;
@@ -136,9 +138,10 @@ pub use event::{CloseReason, CloseSource, Event, PeerIncompatible, PeerMisbehave
 pub use identity::{PeerId, PeerIdError};
 #[cfg(feature = "keylog")]
 pub use keylog::KeyLog;
+pub use ledger::Ledger;
 pub use role::Role;
 pub use seed::{Seed, SeedError};
-pub use session::{Ending, HandshakeInfo, MIN_TRANSMIT, Received, Session, Stats, StreamInput, Transmit};
+pub use session::{Ending, HandshakeInfo, MIN_TRANSMIT, Owner, Received, Session, Stats, StreamInput, Transmit};
 pub use stream_id::{Direction, StreamId};
 pub use time::Instant;
 

@@ -98,6 +98,13 @@ impl Session {
         }
     }
 
+    /// Whether one of the ends has asked for no more new streams: [`shutdown`](Self::shutdown) was called, or
+    /// [`Event::PeerShutdown`](crate::Event::PeerShutdown) is out or pending. Stays so when the session ends.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutdown.by_self || self.shutdown.by_peer
+    }
+
     /// The peer opens no more streams than it has opened (R-9.4-1); those that it has not named yet count among the open ones.
     pub(super) fn peer_shuts_down(&mut self, opened: Opened) -> Result<(), ProtocolCode> {
         self.streams.open_all(opened)?;

@@ -14,6 +14,7 @@ mod handshake;
 mod lifecycle;
 mod news;
 mod outbox;
+mod owner;
 mod receive;
 #[cfg_attr(not(test), expect(dead_code, reason = "sessions do not speak datagrams yet"))]
 mod recovery;
@@ -29,6 +30,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 pub use handshake::HandshakeInfo;
+pub use owner::Owner;
 pub use receive::StreamInput;
 pub use stats::Stats;
 pub use streams::Received;

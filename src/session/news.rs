@@ -77,6 +77,11 @@ impl News {
         self.peer_shutdown = true;
     }
 
+    /// Whether the responder ever confirmed the handshake.
+    pub(super) fn was_confirmed(&self) -> bool {
+        self.confirmed != Told::Never
+    }
+
     /// The session is over. Only the first reason counts.
     pub(super) fn closed(&mut self, reason: CloseReason) {
         self.question_answered();

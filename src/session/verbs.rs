@@ -15,6 +15,11 @@ pub enum Ending {
     End,
 }
 
+impl Received {
+    /// The end of the stream, and nothing before it.
+    pub const END_OF_STREAM: Self = Self { len: 0, end_of_message: false, end_of_stream: true };
+}
+
 impl Session {
     /// Opens a stream. The peer hears of it with the first bytes that are sent on it.
     ///
@@ -26,7 +31,7 @@ impl Session {
             Phase::Closing(..) | Phase::Closed => return Err(OpenError::Closed),
             Phase::Open(_) => {}
         }
-        if self.shutdown.by_self || self.shutdown.by_peer {
+        if self.is_shutting_down() {
             return Err(OpenError::ShuttingDown); // R-9.4-1
         }
         self.streams.open(direction).ok_or(OpenError::Blocked)
@@ -87,6 +92,9 @@ impl Session {
     }
 
     /// Gives up one's own sending on a stream: what the peer's application has not read is dropped, and it is told `code`.
+    ///
+    /// After [`finish`](Self::finish) too: what the peer's session has not acknowledged is dropped, and the stream is cut short although
+    /// all of it was sent. Once the peer's session holds all of it, [`Event::Finished`](crate::Event::Finished), it is refused.
     ///
     /// # Errors
     /// [`StreamError`]; nothing changed.

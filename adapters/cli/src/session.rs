@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aitcp::crypto::keygen::IdentityKey;
-use aitcp::{
-    Admission, ClientConfig, CloseReason, CloseSource, Limits, PeerMisbehaved, ProtocolCode, ServerConfig, Timeouts,
-};
+use aitcp::{Admission, ClientConfig, CloseReason, Limits, PeerMisbehaved, ServerConfig, Timeouts};
 use aitcp_std::close_reason;
 
 use crate::address::HostPort;
@@ -82,13 +80,5 @@ pub(crate) fn failure(error: io::Error, otherwise: Exit) -> Failure {
 
 /// Whether the peer does not want this agent, or this agent not the peer.
 fn is_refusal(reason: CloseReason) -> bool {
-    let not_admitted = CloseReason::Peer { source: CloseSource::Protocol, code: ProtocolCode::NotAdmitted.code() };
-    reason == not_admitted
-        || matches!(
-            reason,
-            CloseReason::Refused(_)
-                | CloseReason::WrongPeer(_)
-                | CloseReason::NotAdmitted(_)
-                | CloseReason::Incompatible(_)
-        )
+    reason.is_refusal() || matches!(reason, CloseReason::Incompatible(_))
 }

@@ -1,45 +1,18 @@
 //! Connections: handshakes, streams opened and accepted, ends.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aitcp::{
-    Carrier, ClientConfig, CloseReason, Direction, Event, Expect, HandshakeInfo, Instant, OpenError, Role, Seed,
-    ServerConfig, Session, Verdict,
+    Carrier, ClientConfig, CloseReason, ConfigError, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner, Seed,
+    ServerConfig, Session,
 };
 
 use crate::driver::Driver;
-use crate::error::{closed, is_orderly, misuse};
+use crate::error::{attempt, closed, misuse};
 use crate::stream::Stream;
-
-/// Answers what a handshake asks. `()` refuses to answer anything; a closure from [`HandshakeInfo`] to [`Verdict`] decides on peers.
-///
-/// The time that an answer takes counts against the [`Timeouts`](aitcp::Timeouts) of the configuration.
-pub trait Owner {
-    /// Whether to go on with this peer, which has proved its identity. Asked under [`Expect::Ask`] and
-    /// [`Admission::Ask`](aitcp::Admission::Ask).
-    fn verdict(&mut self, _peer: &HandshakeInfo) -> Verdict {
-        Verdict::Refuse
-    }
-
-    /// An Ed25519 signature over exactly these bytes by the identity of [`Signer::External`](aitcp::Signer::External).
-    ///
-    /// # Errors
-    /// Whatever went wrong with the signer. The handshake is given up, and the error passed on.
-    fn sign(&mut self, _to_sign: &[u8]) -> io::Result<[u8; 64]> {
-        Err(ErrorKind::Unsupported.into())
-    }
-}
-
-impl Owner for () {}
-
-impl<F: FnMut(&HandshakeInfo) -> Verdict> Owner for F {
-    fn verdict(&mut self, peer: &HandshakeInfo) -> Verdict {
-        self(peer)
-    }
-}
 
 /// An established session over a TCP connection. Cheap to clone; any number of threads can use it and its streams at the same time.
 ///
@@ -60,16 +33,10 @@ impl Connection {
     /// Does the handshake as initiator on a TCP connection that has just come up, and waits to be admitted.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] with the [`ConfigError`](aitcp::ConfigError) for a configuration that cannot work; what
-    /// [`Owner::sign`] failed with; else the [`CloseReason`].
-    pub fn connect(
-        tcp: TcpStream,
-        config: Arc<ClientConfig>,
-        expect: Expect,
-        owner: &mut dyn Owner,
-    ) -> io::Result<Self> {
-        let session = Session::connect(Instant::ORIGIN, config, expect, Carrier::Stream, seed()?);
-        Self::establish(Driver::new(tcp, session.map_err(misuse)?)?, owner)
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`ConfigError`] for a configuration that cannot work, or the
+    /// [`SignatureRejected`](aitcp::SignatureRejected) for a signature of the owner's; else the [`CloseReason`].
+    pub fn connect(tcp: TcpStream, config: Arc<ClientConfig>, peer: Expect, owner: &mut dyn Owner) -> io::Result<Self> {
+        Self::establish(tcp, Session::connect(Instant::ORIGIN, config, peer, Carrier::Stream, seed()?), owner)
     }
 
     /// Does the handshake as responder on a TCP connection that has just been accepted. It takes as long as the peer makes it, up to
@@ -78,29 +45,16 @@ impl Connection {
     /// # Errors
     /// As with [`connect`](Self::connect).
     pub fn accept(tcp: TcpStream, config: Arc<ServerConfig>, owner: &mut dyn Owner) -> io::Result<Self> {
-        let session = Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?);
-        Self::establish(Driver::new(tcp, session.map_err(misuse)?)?, owner)
+        Self::establish(tcp, Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?), owner)
     }
 
-    fn establish(driver: Driver, owner: &mut dyn Owner) -> io::Result<Self> {
-        loop {
-            let event = driver.wait(|state| Ok(state.handshake.take()))?;
-            let mut state = driver.lock();
-            match (event, state.session.handshake().cloned()) {
-                (Event::SignatureWanted, _) => {
-                    let signature = owner.sign(state.session.to_sign().unwrap_or_default())?;
-                    state.session.provide_signature(driver.now(), &signature).map_err(misuse)?;
-                }
-                (Event::PeerIdentified(_), Some(peer)) => state.session.decide(driver.now(), owner.verdict(&peer)),
-                // An initiator waits to be admitted, so that a refusal comes out here and not at its first stream.
-                (Event::Established, _) if state.session.role() == Role::Initiator => {}
-                (_, Some(info)) => {
-                    drop(state);
-                    return Ok(Self { driver: Arc::new(driver), handshake: Arc::new(info) });
-                }
-                _ => {}
-            }
-        }
+    fn establish(tcp: TcpStream, session: Result<Session, ConfigError>, owner: &mut dyn Owner) -> io::Result<Self> {
+        let driver = Driver::new(tcp, session.map_err(misuse)?)?;
+        let handshake = driver.wait(|state| {
+            state.session.answer(driver.now(), owner).map_err(misuse)?;
+            Ok(state.session.handshake().filter(|_| state.session.is_confirmed()).cloned())
+        })?;
+        Ok(Self { driver: Arc::new(driver), handshake: Arc::new(handshake) })
     }
 
     /// Who the peer is, and what both ends agreed on.
@@ -115,7 +69,8 @@ impl Connection {
     }
 
     /// Bounds every later call on any handle of the connection; with `None`, as at first, calls wait for as long as it takes. One that
-    /// runs out of time fails with [`ErrorKind::TimedOut`], without a [`CloseReason`], and can be made again unless it says otherwise.
+    /// runs out of time fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut), without a [`CloseReason`], and can be made again
+    /// unless it says otherwise.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         self.driver.lock().timeout = timeout;
     }
@@ -123,12 +78,10 @@ impl Connection {
     /// Opens a stream; waits while as many are open as are allowed. The peer hears of it with the first that is sent on it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] with the [`OpenError`] if one of the ends is shutting down.
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`OpenError`] if one of the ends is shutting down.
     pub fn open(&self, direction: Direction) -> io::Result<Stream> {
-        let id = self.driver.wait(|state| match state.session.open(direction) {
-            Err(error @ OpenError::ShuttingDown) => Err(misuse(error)),
-            outcome => Ok(outcome.ok()),
-        })?;
+        let to_wait = [OpenError::Blocked, OpenError::Closed];
+        let id = self.driver.wait(|state| attempt(state.session.open(direction), &to_wait))?;
         Ok(Stream::new(&self.driver, id))
     }
 
@@ -138,8 +91,8 @@ impl Connection {
     /// When the session has ended in another way.
     pub fn accept_stream(&self) -> io::Result<Option<Stream>> {
         let id = self.driver.wait(|state| {
-            let no_more = state.no_new_streams || state.session.close_reason().is_some_and(is_orderly);
-            Ok(state.incoming.pop_front().map(Some).or(no_more.then_some(None)))
+            let no_more = state.session.is_shutting_down().then_some(None);
+            Ok(state.ledger.accept().map(Some).or(no_more))
         })?;
         Ok(id.map(|id| Stream::new(&self.driver, id)))
     }
@@ -151,24 +104,19 @@ impl Connection {
     /// When the session ended in another way: not everything may have arrived.
     pub fn shutdown(&self) -> io::Result<()> {
         let reason = self.driver.wait(|state| {
-            state.no_new_streams = true;
             state.session.shutdown(self.driver.now());
-            for stream in state.incoming.drain(..) {
-                // Either half may be done already, or not exist.
-                let _ = (state.session.stop(stream, 0), state.session.reset(stream, 0));
-                state.sending.remove(&stream);
-            }
+            state.ledger.turn_away(&mut state.session);
             Ok(state.session.close_reason())
         })?;
         self.driver.wind_up();
         let lost = self.inspect(|session| session.stats().unacknowledged); // on streams that a shutdown of the peer crossed
-        if is_orderly(reason) && lost == 0 { Ok(()) } else { Err(closed(reason)) }
+        if reason.is_orderly() && lost == 0 { Ok(()) } else { Err(closed(reason)) }
     }
 
     /// Waits until the session has ended, for whatever reason.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`].
+    /// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
     pub fn wait_closed(&self) -> io::Result<CloseReason> {
         self.driver.wait(|state| Ok(state.session.close_reason()))
     }

@@ -1,10 +1,9 @@
 //! The loop around a session, run by whichever threads wait for something.
 //!
 //! A thread that has to wait, and finds nobody reading from the socket, reads, feeds the session and wakes the others; each then
-//! tries again what it was waiting for. The same goes for writing. The buffers are the tokens of these two roles: whoever has taken
-//! one out of [`State`] reads or writes. The lock is never held during IO.
+//! tries again what it was waiting for. The inbox is the token of that role: whoever has taken it out of [`State`] reads, without the
+//! lock. Writing keeps the lock, which costs others a moment at most: when the socket is full, nobody tries again for a while.
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,18 +11,20 @@ use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aitcp::{CloseReason, Event, Instant, Session, Stats, StreamError, StreamId};
+use aitcp::{Instant, Ledger, Session, StreamError};
 
-use crate::error::{closed, misuse};
+use crate::error::{Attempt, attempt, closed};
 
 /// How often a thread that reads looks up: what it waits for may have been done by another thread, and not by the peer.
 const LOOK_UP: Duration = Duration::from_secs(1);
-/// How long a write that is stuck keeps its thread from reading: if both ends only wrote, both would be stuck for ever.
-const WRITE_SLICE: Duration = Duration::from_millis(10);
+/// How long nobody writes to a socket that is full. Meanwhile threads read: if both ends only wrote, both would be stuck for ever.
+const FULL: Duration = Duration::from_millis(5);
 /// How long the peer's last words are waited for, once nothing more is written.
 const LINGER: Duration = Duration::from_secs(1);
-/// The shortest wait: sockets take no timeout of zero.
+/// The longest write and the shortest read: sockets take no timeout of zero.
 const MOMENT: Duration = Duration::from_millis(1);
+/// What a socket says whose time is up.
+const NOT_YET: [ErrorKind; 3] = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
 /// Room for several of the longest packets.
 const BUFFER: usize = 64 << 10;
 
@@ -39,19 +40,14 @@ pub(crate) struct State {
     pub(crate) session: Session,
     /// How long a call may wait.
     pub(crate) timeout: Option<Duration>,
-    /// What the handshake asks, or has reached.
-    pub(crate) handshake: Option<Event>,
-    /// Streams that the peer has opened and nobody has accepted.
-    pub(crate) incoming: VecDeque<StreamId>,
-    /// One of the ends is shutting down.
-    pub(crate) no_new_streams: bool,
-    /// Streams that are in `incoming` or have a sender, and whether that was finished or stopped.
-    pub(crate) sending: HashMap<StreamId, Option<Event>>,
-    /// A buffer, and how much of it is filled: what was read and is not a whole packet yet. `None` while a thread reads.
-    inbox: Option<(Box<[u8]>, usize)>,
-    /// A buffer, and what of it has still to be written. `None` while a thread writes, and for good
-    /// when the socket is broken.
-    outbox: Option<(Box<[u8]>, Range<usize>)>,
+    pub(crate) ledger: Ledger,
+    /// What was read and is not a whole packet yet. `None` while a thread reads.
+    inbox: Option<Vec<u8>>,
+    outbox: Box<[u8]>,
+    /// What of the outbox has still to be written.
+    unwritten: Range<usize>,
+    /// When that can be tried. Never again, once the socket is broken.
+    next_write: Instant,
     read_ended: bool,
 }
 
@@ -60,29 +56,22 @@ type Guard<'a> = MutexGuard<'a, State>;
 impl Driver {
     pub(crate) fn new(socket: TcpStream, session: Session) -> io::Result<Self> {
         socket.set_nodelay(true)?; // packets are made for whole buffers: there is nothing to collect
-        socket.set_write_timeout(Some(WRITE_SLICE))?;
+        socket.set_write_timeout(Some(MOMENT))?;
         let state = State {
             session,
             timeout: None,
-            handshake: None,
-            incoming: VecDeque::new(),
-            no_new_streams: false,
-            sending: HashMap::new(),
-            inbox: Some((vec![0; BUFFER].into(), 0)),
-            outbox: Some((vec![0; BUFFER].into(), 0..0)),
+            ledger: Ledger::default(),
+            inbox: Some(Vec::new()),
+            outbox: vec![0; BUFFER].into(),
+            unwritten: 0..0,
+            next_write: Instant::ORIGIN,
             read_ended: false,
         };
-        let origin = std::time::Instant::now();
-        Ok(Self { socket, origin, state: Mutex::new(state), changed: Condvar::new() })
+        Ok(Self { socket, origin: std::time::Instant::now(), state: Mutex::new(state), changed: Condvar::new() })
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.after(Duration::ZERO)
-    }
-
-    fn after(&self, duration: Duration) -> Instant {
-        let micros = self.origin.elapsed().saturating_add(duration).as_micros();
-        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        Instant::ORIGIN + self.origin.elapsed()
     }
 
     /// A panic leaves the state whole, since nothing in it is changed half-way.
@@ -91,98 +80,93 @@ impl Driver {
     }
 
     /// Tries `step` until it gives something, fails, or can do neither any more, and meanwhile keeps the connection going.
-    pub(crate) fn wait<T>(&self, mut step: impl FnMut(&mut State) -> io::Result<Option<T>>) -> io::Result<T> {
+    pub(crate) fn wait<T>(&self, mut step: impl FnMut(&mut State) -> Attempt<T>) -> io::Result<T> {
         let mut state = self.lock();
-        let deadline = self.after(state.timeout.unwrap_or(Duration::MAX));
-        loop {
-            state.take_events();
-            let outcome = step(&mut state);
-            let seen = state.progress();
-            state = self.flush(state, deadline);
-            match (outcome?, seen.1) {
-                (Some(value), _) => return Ok(value),
-                (None, Some(reason)) => return Err(closed(reason)),
-                // Another thread may have brought what is waited for while this one was writing.
-                (None, None) if state.progress() != seen => {}
-                (None, None) if self.now() >= deadline => return Err(ErrorKind::TimedOut.into()),
-                (None, None) => state = self.read(state, deadline),
+        let deadline = self.now() + state.timeout.unwrap_or(Duration::MAX);
+        let outcome = loop {
+            let State { session, ledger, .. } = &mut *state;
+            ledger.update(session);
+            match (step(&mut state), state.session.close_reason()) {
+                (Ok(Some(value)), _) => break Ok(value),
+                (Err(error), _) => break Err(error),
+                (Ok(None), Some(reason)) => break Err(closed(reason)),
+                (Ok(None), None) if self.write(&mut state) => {} // which may be what was waited for
+                (Ok(None), None) if self.now() >= deadline => break Err(ErrorKind::TimedOut.into()),
+                (Ok(None), None) => state = self.read(state, deadline),
             }
-        }
+        };
+        drop(self.flush(state, deadline));
+        outcome
     }
 
     /// Does something to a stream that takes no waiting.
     pub(crate) fn call(&self, verb: impl Fn(&mut Session) -> Result<(), StreamError>) -> io::Result<()> {
-        self.wait(|state| match verb(&mut state.session) {
-            Err(StreamError::Closed) => Ok(None),
-            outcome => outcome.map(Some).map_err(misuse),
-        })
+        self.wait(|state| attempt(verb(&mut state.session), &[StreamError::Closed]))
     }
 
-    /// Writes what the session has to send, unless another thread does; that one goes on until there is nothing.
+    /// Writes all that the session has to send, and reads while the socket is full.
     fn flush<'a>(&'a self, mut state: Guard<'a>, deadline: Instant) -> Guard<'a> {
-        while let Some((mut bytes, mut rest)) = state.outbox.take() {
-            if rest.is_empty() {
-                let transmit = state.session.poll_transmit(self.now(), &mut bytes);
-                rest = 0..transmit.ok().flatten().map_or(0, |transmit| transmit.len);
-            }
-            if rest.is_empty() {
-                state.outbox = Some((bytes, rest));
-                if state.session.is_drained() {
-                    let _ = self.socket.shutdown(Shutdown::Write);
-                    self.changed.notify_all();
-                }
-                break;
-            }
-            drop(state);
-            let written = (&self.socket).write(bytes.get(rest.clone()).unwrap_or_default());
-            state = self.lock();
-            rest.start = match written {
-                Ok(len) => rest.start.saturating_add(len),
-                Err(ref error) if is_timeout(error) => rest.start,
-                Err(_) => break, // what the peer has said last can still be read
-            };
-            let mut stuck = written.is_err();
-            state.outbox = Some((bytes, rest));
-            if stuck && self.now() >= deadline {
-                self.changed.notify_all();
-                break;
-            }
-            while stuck && state.inbox.is_some() {
-                let seen = state.progress();
-                state = self.read(state, self.after(MOMENT));
-                stuck = state.progress() != seen;
-            }
+        self.write(&mut state);
+        while !state.unwritten.is_empty() && self.now() < deadline {
+            state = self.read(state, deadline);
+            self.write(&mut state);
         }
         state
+    }
+
+    /// Writes what the session has to send and the socket takes. Whether there was anything to write, and it was time to.
+    fn write(&self, state: &mut State) -> bool {
+        let mut has_written = false;
+        while self.now() >= state.next_write {
+            if state.unwritten.is_empty() {
+                let transmit = state.session.poll_transmit(self.now(), &mut state.outbox);
+                state.unwritten = 0..transmit.ok().flatten().map_or(0, |transmit| transmit.len);
+            }
+            if state.unwritten.is_empty() {
+                break;
+            }
+            match (&self.socket).write(state.outbox.get(state.unwritten.clone()).unwrap_or_default()) {
+                Ok(len) => state.unwritten.start = state.unwritten.start.saturating_add(len),
+                Err(error) if NOT_YET.contains(&error.kind()) => state.next_write = self.now() + FULL,
+                // What the peer has said last can still be read.
+                Err(_) => (state.unwritten, state.next_write) = (0..0, self.now() + Duration::MAX),
+            }
+            has_written = true;
+        }
+        if state.unwritten.is_empty() && state.session.is_drained() {
+            let _ = self.socket.shutdown(Shutdown::Write);
+            self.changed.notify_all();
+        }
+        has_written
     }
 
     /// Reads once, at most until `until`, and feeds the session; if another thread is at that already, waits for it.
     fn read<'a>(&'a self, mut state: Guard<'a>, until: Instant) -> Guard<'a> {
         let until = state.session.poll_timeout().map_or(until, |timer| timer.min(until));
+        let until = if state.unwritten.is_empty() { until } else { until.min(state.next_write) };
         let wait = until.saturating_duration_since(self.now()).clamp(MOMENT, LOOK_UP);
-        let Some((mut bytes, mut held)) = state.inbox.take() else {
+        let Some(mut bytes) = state.inbox.take() else {
             return self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         };
         drop(state);
-        let room = bytes.get_mut(held..).unwrap_or_default();
-        let read = self.socket.set_read_timeout(Some(wait)).and_then(|()| (&self.socket).read(room));
+        let mut piece = [0; BUFFER];
+        let read = self.socket.set_read_timeout(Some(wait)).and_then(|()| (&self.socket).read(&mut piece));
         let now = self.now();
         state = self.lock();
         match read {
             Ok(len) if len > 0 => {
-                held = held.saturating_add(len);
-                let input = state.session.handle_stream(now, bytes.get_mut(..held).unwrap_or_default());
-                bytes.copy_within(input.consumed..held, 0);
-                held = held.saturating_sub(input.consumed);
+                bytes.extend_from_slice(piece.get(..len).unwrap_or_default());
+                let input = state.session.handle_stream(now, &mut bytes);
+                bytes.drain(..input.consumed);
             }
-            Err(error) if is_timeout(&error) => {}
+            Err(error) if NOT_YET.contains(&error.kind()) => {}
             _ => {
                 state.read_ended = true;
                 state.session.handle_link_lost(now);
             }
         }
         state.session.handle_timeout(now);
-        state.inbox = Some((bytes, held));
+        state.inbox = Some(bytes);
         self.changed.notify_all();
         state
     }
@@ -190,7 +174,7 @@ impl Driver {
     /// Ends the connection. If this end has closed the session, the peer gets time to read that: closing a socket with unread bytes
     /// resets a TCP connection, and what was written last is lost.
     pub(crate) fn wind_up(&self) {
-        let deadline = self.after(LINGER);
+        let deadline = self.now() + LINGER;
         let mut state = self.flush(self.lock(), deadline);
         self.changed.notify_all();
         let has_said_so = state.session.handshake().is_some() && state.session.close_reason().is_some();
@@ -211,35 +195,4 @@ impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lock().session.fmt(f)
     }
-}
-
-impl State {
-    /// Differs whenever something has happened.
-    fn progress(&self) -> (Stats, Option<CloseReason>) {
-        (self.session.stats(), self.session.close_reason())
-    }
-
-    /// Takes note of what the session tells. Threads that wait try again after every change, so that most events are not needed.
-    fn take_events(&mut self) {
-        while let Some(event) = self.session.poll_event() {
-            match event {
-                Event::PeerIdentified(_) | Event::SignatureWanted | Event::Established | Event::Confirmed => {
-                    self.handshake = Some(event);
-                }
-                Event::Opened(stream) => {
-                    self.sending.insert(stream, None);
-                    self.incoming.push_back(stream);
-                }
-                Event::Finished(stream) | Event::Stopped { stream, .. } => {
-                    self.sending.entry(stream).and_modify(|outcome| *outcome = Some(event));
-                }
-                Event::PeerShutdown => self.no_new_streams = true,
-                _ => {}
-            }
-        }
-    }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-use aitcp::{CloseReason, CloseSource, ProtocolCode};
+use aitcp::CloseReason;
+
+/// What a call comes to that may have to wait; `None` if it has to.
+pub(crate) type Attempt<T> = io::Result<Option<T>>;
 
 /// Why the session ended, if that is what `error` reports: the [`CloseReason`] behind [`io::Error::get_ref`].
 #[must_use]
@@ -16,8 +19,7 @@ pub(crate) fn closed(reason: CloseReason) -> io::Error {
     let kind = match reason {
         CloseReason::Local | CloseReason::ShutDown => ErrorKind::NotConnected,
         CloseReason::Refused(_) => ErrorKind::ConnectionRefused,
-        CloseReason::WrongPeer(_) | CloseReason::NotAdmitted(_) => ErrorKind::PermissionDenied,
-        _ if is_by_peer(reason, ProtocolCode::NotAdmitted) => ErrorKind::PermissionDenied,
+        _ if reason.is_refusal() => ErrorKind::PermissionDenied,
         CloseReason::Misbehaved(_) => ErrorKind::InvalidData,
         CloseReason::LinkLost => ErrorKind::UnexpectedEof,
         CloseReason::HandshakeTimeout | CloseReason::VerdictTimeout | CloseReason::IdleTimeout => ErrorKind::TimedOut,
@@ -26,16 +28,15 @@ pub(crate) fn closed(reason: CloseReason) -> io::Error {
     io::Error::new(kind, reason)
 }
 
-/// Whether one of the ends shut down, and all streams were done: nothing is lost.
-pub(crate) fn is_orderly(reason: CloseReason) -> bool {
-    reason == CloseReason::ShutDown || is_by_peer(reason, ProtocolCode::None)
-}
-
-fn is_by_peer(reason: CloseReason, code: ProtocolCode) -> bool {
-    reason == CloseReason::Peer { source: CloseSource::Protocol, code: code.code() }
-}
-
 /// A call that makes no sense in the state in which its object, or the configuration, is.
 pub(crate) fn misuse(error: impl Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, error)
+}
+
+/// What a call of the session came to. The errors to `wait` for are those that pass, or that [`closed`] tells better.
+pub(crate) fn attempt<T, E: Error + PartialEq + Send + Sync + 'static>(call: Result<T, E>, wait: &[E]) -> Attempt<T> {
+    match call {
+        Err(error) if wait.contains(&error) => Ok(None),
+        outcome => outcome.map(Some).map_err(misuse),
+    }
 }

@@ -53,6 +53,7 @@ mod driver;
 mod error;
 mod stream;
 
-pub use connection::{Connection, Owner};
+pub use aitcp::Owner;
+pub use connection::Connection;
 pub use error::close_reason;
 pub use stream::{RecvStream, SendStream, Stream};

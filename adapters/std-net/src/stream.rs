@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use aitcp::{Ending, Event, FinishError, Received, RecvError, SendError, StreamId};
+use aitcp::{Ending, FinishError, Received, RecvError, SendError, StreamId};
 
 use crate::driver::{Driver, State};
-use crate::error::misuse;
+use crate::error::{Attempt, attempt, misuse};
 
 /// How much room a message that is received whole gets at a time.
 const PIECE: usize = 16 << 10;
@@ -23,7 +23,7 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn new(driver: &Arc<Driver>, id: StreamId) -> Self {
-        driver.lock().sending.entry(id).or_default();
+        driver.lock().ledger.watch(id);
         Self {
             sender: SendStream { driver: Arc::clone(driver), id },
             receiver: RecvStream { driver: Arc::clone(driver), id, end: None, message: Vec::new() },
@@ -67,13 +67,10 @@ impl SendStream {
     }
 
     fn send_all(&self, mut bytes: &[u8], ending: Ending) -> io::Result<()> {
-        self.driver.wait(|state| match state.session.send(self.id, bytes, ending) {
-            Ok(taken) => {
-                bytes = bytes.get(taken..).unwrap_or_default();
-                Ok(bytes.is_empty().then_some(()))
-            }
-            Err(SendError::Blocked | SendError::Closed) => Ok(None),
-            Err(error) => Err(self.stopped(state).unwrap_or_else(|| misuse(error))),
+        self.wait(|state| {
+            let taken = attempt(state.session.send(self.id, bytes, ending), &[SendError::Blocked, SendError::Closed])?;
+            bytes = bytes.get(taken.unwrap_or(0)..).unwrap_or_default();
+            Ok(taken.filter(|_| bytes.is_empty()).map(drop))
         })
     }
 
@@ -82,11 +79,7 @@ impl SendStream {
     /// # Errors
     /// [`ErrorKind::BrokenPipe`] if the peer stopped the stream; [`ErrorKind::InvalidInput`] with the [`FinishError`].
     pub fn finish(&mut self) -> io::Result<()> {
-        self.driver.wait(|state| match state.session.finish(self.id) {
-            Ok(()) => Ok(Some(())),
-            Err(FinishError::Closed) => Ok(None),
-            Err(error) => Err(self.stopped(state).unwrap_or_else(|| misuse(error))),
-        })
+        self.wait(|state| attempt(state.session.finish(self.id), &[FinishError::Closed]))
     }
 
     /// Waits, after [`finish`](Self::finish), until the peer's session holds everything. Whether its application has read it, only an
@@ -95,10 +88,7 @@ impl SendStream {
     /// # Errors
     /// [`ErrorKind::BrokenPipe`] if the peer stopped the stream.
     pub fn wait_finished(&mut self) -> io::Result<()> {
-        self.driver.wait(|state| match state.sending.get(&self.id) {
-            Some(Some(Event::Finished(_))) => Ok(Some(())),
-            _ => self.stopped(state).map_or(Ok(None), Err),
-        })
+        self.wait(|state| Ok(state.ledger.sent(self.id).and_then(Result::ok)))
     }
 
     /// Gives the stream up in this direction: what the peer's application has not read is dropped, and it is told `code`.
@@ -117,14 +107,12 @@ impl SendStream {
         self.driver.call(|session| session.set_priority(self.id, urgency))
     }
 
-    /// That the peer has stopped the stream is said for as long as there is a handle; the session forgets it.
-    fn stopped(&self, state: &State) -> Option<io::Error> {
-        match state.sending.get(&self.id) {
-            Some(Some(Event::Stopped { code, .. })) => {
-                Some(io::Error::new(ErrorKind::BrokenPipe, SendError::Stopped(*code)))
-            }
-            _ => None,
-        }
+    /// As [`Driver::wait`]. That the peer has stopped the stream is said for as long as there is a handle; the session forgets it.
+    fn wait<T>(&self, mut step: impl FnMut(&mut State) -> Attempt<T>) -> io::Result<T> {
+        self.driver.wait(|state| match state.ledger.sent(self.id) {
+            Some(Err(stopped)) => Err(io::Error::new(ErrorKind::BrokenPipe, stopped)),
+            _ => step(state),
+        })
     }
 }
 
@@ -135,7 +123,7 @@ impl Drop for SendStream {
             Ok(()) if std::thread::panicking() => session.reset(self.id, 0),
             _ => Ok(()),
         });
-        self.driver.lock().sending.remove(&self.id);
+        self.driver.lock().ledger.unwatch(self.id);
     }
 }
 
@@ -159,18 +147,15 @@ impl RecvStream {
     /// # Errors
     /// [`ErrorKind::FileTooLarge`] if the message is longer: stop the stream. Else as with [`recv`](Self::recv).
     pub fn recv_message(&mut self, max: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut piece = [0; PIECE];
         loop {
-            let mut piece = [0; PIECE];
             let received = self.recv(&mut piece)?;
             self.message.extend_from_slice(piece.get(..received.len).unwrap_or_default());
-            if self.message.len() > max {
-                return Err(ErrorKind::FileTooLarge.into());
-            }
-            if received.end_of_message {
-                return Ok(Some(std::mem::take(&mut self.message)));
-            }
-            if received.end_of_stream {
-                return Ok(None);
+            match received {
+                _ if self.message.len() > max => return Err(ErrorKind::FileTooLarge.into()),
+                Received { end_of_message: true, .. } => return Ok(Some(std::mem::take(&mut self.message))),
+                Received { end_of_stream: true, .. } => return Ok(None),
+                _ => {}
             }
         }
     }
@@ -191,10 +176,7 @@ impl RecvStream {
         };
         self.end = match outcome {
             Ok(received) if !received.end_of_stream => None,
-            mut end => {
-                let _ = end.as_mut().map(|end| (end.len, end.end_of_message) = (0, false));
-                Some(end)
-            }
+            end => Some(end.map(|_| Received::END_OF_STREAM)),
         };
         outcome.map_err(|error| match error {
             RecvError::Reset(_) => io::Error::new(ErrorKind::ConnectionReset, error),
@@ -213,8 +195,6 @@ impl RecvStream {
 
 impl Drop for RecvStream {
     fn drop(&mut self) {
-        if self.end.is_none() {
-            let _ = self.stop(0);
-        }
+        let _ = self.stop(0); // refused after the end
     }
 }
