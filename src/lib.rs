@@ -80,6 +80,7 @@
 //! | `rustcrypto` | yes | the built-in crypto provider; without it, bring one by the traits of [`crypto::provider`] |
 //! | `hybrid` | yes | the suites with X25519 and ML-KEM-768 |
 //! | `compression` | yes | LZ4 for whole messages, where both ends ask for it |
+//! | `endpoint` | yes | connection ids that a load balancer can route by ([`ServerIdCodec`]), and the names of peers' [`Address`]es |
 //! | `keylog` | no | hands traffic secrets to a log of the caller's, for debugging |
 //!
 //! # What is not there yet
@@ -103,6 +104,9 @@ extern crate alloc;
 
 mod config;
 pub mod crypto;
+#[cfg(feature = "endpoint")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the endpoint that uses all of these is not there yet"))]
+mod endpoint;
 mod error;
 mod event;
 mod identity;
@@ -123,6 +127,8 @@ pub use config::{
     Admission, Carrier, ClientConfig, Expect, Limits, MAX_APP_PROTOCOL, MAX_CREDENTIALS, MAX_MAX_PACKET, MAX_REALM,
     MIN_MAX_PACKET, ServerConfig, Signer, Suite, Timeouts, Verdict,
 };
+#[cfg(feature = "endpoint")]
+pub use endpoint::{Address, StableBytes};
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
     StreamError,
