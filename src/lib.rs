@@ -128,7 +128,7 @@ pub use config::{
     MIN_MAX_PACKET, ServerConfig, Signer, Suite, Timeouts, Verdict,
 };
 #[cfg(feature = "endpoint")]
-pub use endpoint::{Address, StableBytes};
+pub use endpoint::{Address, ServerId, ServerIdCodec, ServerIdError, StableBytes};
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
     StreamError,

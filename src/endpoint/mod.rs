@@ -2,8 +2,8 @@
 
 mod address;
 mod budget;
-//mod connection_id;
-//mod cookie;
+mod connection_id;
+mod cookie;
 mod counts;
 mod deadline_heap;
 mod id_map;
@@ -12,4 +12,4 @@ mod routes;
 mod slab;
 
 pub use address::{Address, StableBytes};
-//pub use connection_id::{ServerId, ServerIdCodec, ServerIdError};
+pub use connection_id::{ServerId, ServerIdCodec, ServerIdError};
