@@ -80,7 +80,7 @@
 //! | `rustcrypto` | yes | the built-in crypto provider; without it, bring one by the traits of [`crypto::provider`] |
 //! | `hybrid` | yes | the suites with X25519 and ML-KEM-768 |
 //! | `compression` | yes | LZ4 for whole messages, where both ends ask for it |
-//! | `endpoint` | yes | connection ids that a load balancer can route by ([`ServerIdCodec`]), and the names of peers' [`Address`]es |
+//! | `endpoint` | yes | `ServerIdCodec`: connection ids that tell a load balancer which machine they belong to |
 //! | `keylog` | no | hands traffic secrets to a log of the caller's, for debugging |
 //!
 //! # What is not there yet
