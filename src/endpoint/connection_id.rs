@@ -76,7 +76,10 @@ impl ServerIdCodec {
 
     /// Ids are enciphered under `key`, which the machines and the load balancers share and nobody else knows.
     ///
-    /// The cipher is a Feistel network of four rounds over the 64 bits, with HMAC-SHA256 as the function of each.
+    /// For balancers in other languages: what is enciphered has the number in its top `bits` bits and random ones below. Split it into a
+    /// high half L and a low half R of 32 bits each, and replace (L, R) by (R, L xor F) four times, where F in round i, counted from 0, is
+    /// the first four bytes, little-endian, of HMAC-SHA256 under `key` over `"aitcp1 server id"`, `bits` and i as one byte each, and R as
+    /// four bytes, little-endian. The id is L and R again.
     ///
     /// # Errors
     /// [`ServerIdError::Bits`] if `bits` is not 1 to 16; [`ServerIdError::ZeroKey`] if all bytes of the key are zero.

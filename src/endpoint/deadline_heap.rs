@@ -14,7 +14,6 @@ use crate::time::Instant;
 ///
 /// Keys are places in a [`Slab`](super::slab::Slab): dense from zero, since the table of positions is as long as the greatest key. It
 /// keeps these four bytes for each; the heap itself shrinks.
-#[derive(Default)]
 pub(crate) struct DeadlineHeap {
     /// Each no later than those at `2n + 1` and `2n + 2`.
     heap: Vec<Entry>,

@@ -21,14 +21,14 @@ const PAGE_LEN: u32 = 32;
 /// A table of values in places that stay where they are.
 ///
 /// Everything takes constant time: inserting and removing, apart from the memory of a page that they may take or give back, and
-/// finding. Places come in pages of 32, and a page without values has no memory, apart from one that is kept for the next value. What
+/// finding. Places come in pages of 32, and a page without values has no memory, apart from the one that became empty last. What
 /// stays for good is the record of a page, less than a byte for each place there ever was. A page has room for 32 values at once, so box
 /// those that are large.
 pub(crate) struct Slab<T> {
     pages: Vec<Page<T>>,
     /// The pages with room, each once. The last one takes the next value.
     with_room: Vec<u32>,
-    /// A page that has memory and no value: so a value that comes and goes again and again costs no allocations.
+    /// The page that became empty last, which keeps its memory: a value that comes and goes again and again costs no allocations.
     spare: Option<u32>,
     len: u32,
     limit: u32,
@@ -92,7 +92,7 @@ impl<T> Slab<T> {
             self.with_room.push(number);
         }
         if page.is_empty() {
-            self.give_back(number);
+            self.retire(number);
         }
         self.len = self.len.saturating_sub(1);
         Some(value)
@@ -117,13 +117,10 @@ impl<T> Slab<T> {
         Some(number)
     }
 
-    /// Gives back the memory of a page without values, or keeps it as the spare one.
-    fn give_back(&mut self, number: u32) {
-        let Some(page) = self.pages.get_mut(number as usize) else { return };
-        let usable = page.free != 0;
-        if usable && self.spare.is_none() {
-            self.spare = Some(number);
-        } else {
+    /// Keeps a page without values as the spare one, and gives back the memory of the one before it.
+    fn retire(&mut self, number: u32) {
+        let former = self.spare.replace(number);
+        if let Some(page) = former.and_then(|number| self.pages.get_mut(number as usize)) {
             page.give_back();
         }
     }

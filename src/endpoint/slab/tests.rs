@@ -68,10 +68,10 @@ fn a_page_with_a_used_up_place_is_not_begun_again() {
     let on_another_page = slab.insert(0).unwrap();
     wind(&mut slab, 0, u32::MAX - 1);
     slab.remove(slab.handle_at(0).unwrap());
-    slab.remove(on_another_page);
     for handle in &filler[1..] {
         slab.remove(*handle);
     }
+    slab.remove(on_another_page);
     assert!(slab.is_empty() && slab.pages[0].places.is_none());
     let seen: BTreeSet<_> = filler.iter().chain([&on_another_page]).copied().collect();
     for value in 0..100 {
@@ -109,6 +109,25 @@ fn a_value_that_comes_and_goes_keeps_its_page() {
         let handle = slab.insert(value).unwrap();
         slab.remove(handle);
         assert_eq!((handle.index, allocated(&slab)), (0, 1));
+    }
+}
+
+/// Also if the page where it comes is not the one that was kept.
+#[test]
+fn a_value_that_comes_and_goes_among_others_keeps_its_page() {
+    let mut slab = Slab::new(1_000);
+    let handles: Vec<_> = (0..1_000).map(|value| slab.insert(value).unwrap()).collect();
+    for handle in handles.iter().rev() {
+        slab.remove(*handle);
+    }
+    let first = slab.insert(0).unwrap();
+    slab.remove(first);
+    for _ in 0..1_000 {
+        let before = slab.pages[page_of(first.index) as usize].places.as_deref().unwrap().as_ptr();
+        let handle = slab.insert(0).unwrap();
+        slab.remove(handle);
+        let after = slab.pages[page_of(handle.index) as usize].places.as_deref().unwrap().as_ptr();
+        assert_eq!((before, handle.index), (after, first.index));
     }
 }
 
