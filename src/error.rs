@@ -196,6 +196,51 @@ error_texts!(StreamError {
     Self::Closed => "the session has ended";
 });
 
+/// Why [`Session::send_datagram`](crate::Session::send_datagram) took nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendDatagramError {
+    /// The handshake is still going on. Wait for [`Event::Established`](crate::Event::Established).
+    NotEstablished,
+    /// The carrier is a stream, or one of the ends takes no datagrams. Use streams.
+    Unsupported,
+    /// Longer than the peer or the path takes. Send less, or use a stream.
+    TooLarge {
+        /// How many bytes would do.
+        max: usize,
+    },
+    /// The session has ended.
+    Closed,
+}
+
+error_texts!(SendDatagramError {
+    Self::NotEstablished => "the session is not established yet";
+    Self::Unsupported => "no datagrams on this session";
+    Self::TooLarge { max } => "a datagram of at most {max} bytes can be sent";
+    Self::Closed => "the session has ended";
+});
+
+/// Why [`Session::recv_datagram`](crate::Session::recv_datagram) gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvDatagramError {
+    /// Nothing has come. Wait for [`Event::DatagramsReadable`](crate::Event::DatagramsReadable).
+    Blocked,
+    /// The datagram that is next is longer than the buffer. It stays.
+    BufferTooSmall {
+        /// How long it is.
+        needed: usize,
+    },
+    /// The session has ended and nothing is left to fetch.
+    Closed,
+}
+
+error_texts!(RecvDatagramError {
+    Self::Blocked => "no datagram has come";
+    Self::BufferTooSmall { needed } => "the buffer is too small: {needed} bytes are needed";
+    Self::Closed => "the session has ended";
+});
+
 /// Why [`Session::export`](crate::Session::export) gave no keying material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

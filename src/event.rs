@@ -39,6 +39,8 @@ pub enum Event {
     },
     /// The peer's limit has grown: [`open`](crate::Session::open) in this direction, refused before, can succeed.
     StreamsAvailable(Direction),
+    /// Best-effort datagrams have come: fetch them with [`recv_datagram`](crate::Session::recv_datagram).
+    DatagramsReadable,
     /// The peer takes no new streams and closes once the open ones are done.
     PeerShutdown,
     /// The session has ended, for this reason. Raised exactly once, and nothing comes after it.

@@ -81,6 +81,7 @@
 //! | `rustcrypto` | yes | the built-in crypto provider; without it, bring one by the traits of [`crypto::provider`] |
 //! | `hybrid` | yes | the suites with X25519 and ML-KEM-768 |
 //! | `compression` | yes | LZ4 for whole messages, where both ends ask for it |
+//! | `endpoint` | yes | `ServerIdCodec`: connection ids that tell a load balancer which machine they belong to |
 //! | `keylog` | no | hands traffic secrets to a log of the caller's, for debugging |
 //!
 //! # What is not there yet
@@ -106,6 +107,9 @@ mod config;
 pub mod crypto;
 mod disposition;
 mod ecn;
+#[cfg(feature = "endpoint")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the endpoint that uses all of these is not there yet"))]
+mod endpoint;
 mod error;
 mod event;
 mod identity;
@@ -130,6 +134,8 @@ pub use config::{
 };
 pub use disposition::{Discarded, Disposition};
 pub use ecn::EcnCodepoint;
+#[cfg(feature = "endpoint")]
+pub use endpoint::{Address, ServerId, ServerIdCodec, ServerIdError, StableBytes};
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
     StreamError,
