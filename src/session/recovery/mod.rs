@@ -14,7 +14,7 @@
 //!                   | LostRun         is congestion persistent
 //!                   |
 //!                   | packets acked, lost
-//!                   +--> CongestionControl -> RateController: NewReno, Cubic    how much in flight
+//!                   +--> CongestionControl -> RateController: NewReno, Cubic    how much in flight (SlowStart)
 //!                   +--> EcnValidation     does the path carry marks            before packets are lost
 //!                   +--> PathMtu           how large packets may be
 //! may I send? <---- window and Pacer       how soon
@@ -40,6 +40,7 @@ mod rate_controller;
 mod rtt_estimator;
 mod sent_packets;
 mod skip_schedule;
+mod slow_start;
 #[cfg(test)]
 mod tests;
 
@@ -236,7 +237,8 @@ impl<R: Copy> Recovery<R> {
         if !self.on_losses(outcome.losses, now) && !is_reduced {
             let is_window_limited = self.congestion.is_window_limited(bytes_in_flight);
             let smoothed_rtt = self.loss.rtt().smoothed();
-            self.congestion.on_ack(&Acked { bytes, time_sent, smoothed_rtt, is_window_limited, now });
+            let rtt_sample = outcome.rtt_sample;
+            self.congestion.on_ack(&Acked { bytes, time_sent, smoothed_rtt, rtt_sample, is_window_limited, now });
         }
         self.congestion.on_mtu(self.path_mtu.mtu());
         Ok(())
