@@ -127,6 +127,7 @@ mod tests {
             bytes: 6_000,
             time_sent: at(1),
             smoothed_rtt: Duration::ZERO,
+            rtt_sample: None,
             is_window_limited: true,
             now: at(1),
         });

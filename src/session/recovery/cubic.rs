@@ -13,6 +13,7 @@
 use core::time::Duration;
 
 use super::rate_controller::{Acked, RateController, initial_window, minimum_window};
+use super::slow_start::SlowStart;
 use crate::time::Instant;
 
 /// What congestion leaves of the window.
@@ -35,7 +36,7 @@ const CUBIC_SECOND: u128 = 1_000_000_000_000_000_000;
 pub(crate) struct Cubic {
     mtu: u16,
     window: u64,
-    slow_start_threshold: u64,
+    slow_start: SlowStart,
     /// Where the curve has its plateau.
     max_window: u64,
     /// The window before it was reduced the last time.
@@ -76,7 +77,7 @@ impl Cubic {
         Self {
             mtu,
             window: initial_window(mtu),
-            slow_start_threshold: u64::MAX,
+            slow_start: SlowStart::new(),
             max_window: 0,
             prior_window: 0,
             epoch: None,
@@ -105,10 +106,10 @@ impl Cubic {
 
 impl RateController for Cubic {
     fn on_ack(&mut self, acked: &Acked) {
-        if !self.is_in_slow_start() {
+        if self.is_in_slow_start() {
+            self.window = self.slow_start.grow(self.window, acked).min(MAX_WINDOW);
+        } else {
             self.avoid_congestion(acked);
-        } else if acked.is_window_limited {
-            self.window = self.window.saturating_add(acked.bytes).min(MAX_WINDOW);
         }
     }
 
@@ -117,7 +118,7 @@ impl RateController for Cubic {
         self.max_window = if is_below { FAST_CONVERGENCE.of(self.window) } else { self.window };
         self.prior_window = self.window;
         self.window = BETA.of(self.window).max(minimum_window(self.mtu));
-        self.slow_start_threshold = self.window;
+        self.slow_start.end_at(self.window);
         self.epoch = None;
     }
 
@@ -140,7 +141,7 @@ impl RateController for Cubic {
     }
 
     fn is_in_slow_start(&self) -> bool {
-        self.window < self.slow_start_threshold
+        self.slow_start.is_active(self.window)
     }
 }
 

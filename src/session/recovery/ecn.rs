@@ -51,7 +51,7 @@ impl EcnCounts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EcnValidation {
     state: State,
-    /// Marked packets sent, up to the end of the test, and how many of those were lost.
+    /// Marked packets of the test: sent, and lost.
     tested: u8,
     tested_lost: u8,
     /// What the peer has counted so far.
@@ -70,20 +70,27 @@ enum State {
 }
 
 impl EcnValidation {
-    /// What to mark the next packet with, and takes note that it is sent so.
-    pub(crate) fn mark(&mut self) -> EcnCodepoint {
+    /// What the next packet is marked with.
+    pub(crate) const fn codepoint(&self) -> EcnCodepoint {
         match self.state {
-            State::Unknown | State::Failed => return EcnCodepoint::NotEct,
-            State::Capable => {}
-            State::Testing => {
-                self.tested = self.tested.saturating_add(1);
-                if self.tested >= TEST_PACKETS {
-                    self.state = State::Unknown;
-                }
+            State::Testing | State::Capable => EcnCodepoint::Ect0,
+            State::Unknown | State::Failed => EcnCodepoint::NotEct,
+        }
+    }
+
+    /// Takes note that the next packet is sent; returns what it is marked with.
+    pub(crate) fn mark(&mut self) -> EcnCodepoint {
+        let codepoint = self.codepoint();
+        if codepoint == EcnCodepoint::Ect0 {
+            self.marked = self.marked.saturating_add(1);
+        }
+        if self.state == State::Testing {
+            self.tested = self.tested.saturating_add(1);
+            if self.tested >= TEST_PACKETS {
+                self.state = State::Unknown;
             }
         }
-        self.marked = self.marked.saturating_add(1);
-        EcnCodepoint::Ect0
+        codepoint
     }
 
     /// Takes the counts of an acknowledgement, if it has any, which acknowledges `newly_acked` marked packets for the first time.
@@ -165,9 +172,10 @@ mod tests {
     fn ten_packets_test_the_path() {
         let mut ecn = EcnValidation::default();
         for _ in 0..10 {
-            assert_eq!(ecn.mark(), EcnCodepoint::Ect0);
+            assert_eq!((ecn.codepoint(), ecn.mark()), (EcnCodepoint::Ect0, EcnCodepoint::Ect0));
         }
-        assert_eq!(ecn.mark(), EcnCodepoint::NotEct, "nothing is known yet");
+        assert_eq!(ecn.codepoint(), EcnCodepoint::NotEct, "nothing is known yet");
+        assert_eq!(ecn.mark(), EcnCodepoint::NotEct);
         assert!(!ecn.on_ack(counts(2, 0, 0), 2));
         assert!(ecn.is_capable());
         assert_eq!(ecn.mark(), EcnCodepoint::Ect0);

@@ -58,6 +58,8 @@ pub(crate) struct AckOutcome {
     pub(crate) is_latest: bool,
     /// When the highest of the newly acknowledged packets was sent.
     pub(crate) largest_time_sent: Option<Instant>,
+    /// The round trip that it has measured.
+    pub(crate) rtt_sample: Option<Duration>,
     pub(crate) losses: Losses,
 }
 
@@ -157,6 +159,7 @@ impl<R: Copy> LossDetection<R> {
             let max_ack_delay = self.is_confirmed.then_some(self.peer_max_ack_delay);
             self.rtt.update(now - newest.info.time_sent, ack_delay, max_ack_delay);
             self.lost_run.on_rtt_sample(now);
+            outcome.rtt_sample = Some(self.rtt.latest());
         }
         outcome.losses = self.detect_lost(now, visitor);
         self.pto_count = 0;

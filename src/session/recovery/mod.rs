@@ -1,18 +1,319 @@
 //! Loss recovery and rate control on datagram carriers, in the shape of RFC 9002.
+//!
+//! Packet numbers, sizes and times go in; what to send again, how much and when comes out. Nothing here sees bytes, keys, streams or
+//! addresses: what a packet carries is a *record* of the owner's, handed back when the packet is acknowledged or lost.
+//!
+//! ```text
+//! received -> AckRanges  what to acknowledge          a receiver's half
+//!          -> AckTiming  when
+//!
+//!                        Recovery                     a sender's half
+//! ack, timeout ---> LossDetection -- records: acked, lost --> owner
+//!                   | SentPackets     by number
+//!                   | RttEstimator    how long a round trip takes
+//!                   | LostRun         is congestion persistent
+//!                   |
+//!                   | packets acked, lost
+//!                   +--> CongestionControl -> RateController: NewReno, Cubic    how much in flight (SlowStart)
+//!                   +--> EcnValidation     does the path carry marks            before packets are lost
+//!                   +--> PathMtu           how large packets may be
+//! may I send? <---- window and Pacer       how soon
+//! number?     <---- SkipSchedule           which are left out
+//!
+//! AmplificationLimit, PathValidation: is the peer at this address               one for each path
+//! ```
 #![forbid(unsafe_code)]
 
-mod ack_ranges;
-mod ack_timing;
+pub(crate) mod ack_ranges;
+pub(crate) mod ack_timing;
 mod congestion_control;
 mod cubic;
 mod ecn;
+mod ledger;
 mod loss_detection;
 mod new_reno;
 mod pacer;
-mod path;
-mod path_mtu;
+pub(crate) mod path;
+pub(crate) mod path_mtu;
 mod persistent_congestion;
 mod rate_controller;
 mod rtt_estimator;
 mod sent_packets;
 mod skip_schedule;
+mod slow_start;
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+pub(crate) use ack_ranges::AckRange;
+pub(crate) use ecn::EcnCounts;
+pub(crate) use loss_detection::{AckError, Visitor};
+
+use crate::config::RateControl;
+use crate::ecn::EcnCodepoint;
+use crate::time::Instant;
+use congestion_control::CongestionControl;
+use ecn::EcnValidation;
+use ledger::Ledger;
+use loss_detection::{LossDetection, Losses};
+use pacer::{Pace, Pacer};
+use path_mtu::PathMtu;
+use rate_controller::Acked;
+use sent_packets::PacketInfo;
+use skip_schedule::SkipSchedule;
+
+/// What a link is like when its recovery begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// The number of the first packet.
+    pub(crate) first_number: u64,
+    /// How long the peer holds acknowledgements back at most.
+    pub(crate) peer_max_ack_delay: Duration,
+    pub(crate) rate_control: RateControl,
+    /// The largest datagram that the carrier takes.
+    pub(crate) max_mtu: u16,
+    /// Eight random bytes, unknown to the peer.
+    pub(crate) random: u64,
+}
+
+/// A packet that is about to leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departure {
+    /// Bytes on the carrier.
+    pub(crate) size: u16,
+    /// It holds more than acknowledgements, padding or a close.
+    pub(crate) ack_eliciting: bool,
+    /// It is padded: such packets count against the window even if they ask for nothing.
+    pub(crate) is_padded: bool,
+    /// It is the probe that [`Recovery::mtu_probe_due`] has asked for.
+    pub(crate) is_mtu_probe: bool,
+}
+
+/// Whether a packet may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Leave {
+    Now,
+    /// Not before this time, which [`Recovery::deadline`] tells as well.
+    At(Instant),
+    /// Not before acknowledgements have come, or a timeout.
+    Blocked,
+}
+
+/// How a link is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecoveryStats {
+    pub(crate) smoothed_rtt: Duration,
+    pub(crate) min_rtt: Duration,
+    /// Bytes that may be in flight, and are.
+    pub(crate) window: u64,
+    pub(crate) bytes_in_flight: u64,
+    /// Packets declared lost, and those of them that were acknowledged after all.
+    pub(crate) packets_lost: u64,
+    pub(crate) packets_lost_in_error: u64,
+    /// How often the window was reduced.
+    pub(crate) congestion_events: u64,
+    pub(crate) mtu: u16,
+    pub(crate) is_ecn_capable: bool,
+}
+
+/// The sender's half for one link. `R` is what the owner wants back of what packets carry.
+#[derive(Debug)]
+pub(crate) struct Recovery<R> {
+    loss: LossDetection<R>,
+    congestion: CongestionControl,
+    pacer: Pacer,
+    /// When a sender that was told to wait may go on.
+    paced_until: Option<Instant>,
+    ecn: EcnValidation,
+    path_mtu: PathMtu,
+    skips: SkipSchedule,
+}
+
+impl<R: Copy> Recovery<R> {
+    pub(crate) fn new(start: &Start) -> Self {
+        let path_mtu = PathMtu::new(start.max_mtu);
+        Self {
+            loss: LossDetection::new(start.first_number, start.peer_max_ack_delay),
+            congestion: CongestionControl::new(start.rate_control, path_mtu.mtu()),
+            pacer: Pacer::default(),
+            paced_until: None,
+            ecn: EcnValidation::default(),
+            path_mtu,
+            skips: SkipSchedule::new(start.first_number, start.random),
+        }
+    }
+
+    /// The number of the next packet. Now and then one is left out, which takes a random number unknown to the peer.
+    pub(crate) fn next_number(&mut self, now: Instant, random: impl FnOnce() -> u64) -> u64 {
+        let number = self.loss.sent().next_number();
+        if !self.skips.is_due(number) {
+            return number;
+        }
+        self.loss.skip_number(now);
+        self.skips.skipped(number, random());
+        self.loss.sent().next_number()
+    }
+
+    /// Whether a packet of so many bytes may leave that asks for an acknowledgement. Packets that only acknowledge need no leave
+    /// but [`has_room`](Self::has_room).
+    pub(crate) fn may_send(&mut self, bytes: u16, now: Instant) -> Leave {
+        let leave = self.leave(u64::from(bytes), now);
+        self.paced_until = match leave {
+            Leave::At(at) => Some(at),
+            Leave::Now | Leave::Blocked => None,
+        };
+        leave
+    }
+
+    /// Whether another packet can be kept track of.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.loss.sent().is_full()
+    }
+
+    /// How many packets have to be sent at once, whatever the window says, for the peer to acknowledge them.
+    pub(crate) const fn probes_due(&self) -> u8 {
+        self.loss.probes_due()
+    }
+
+    /// The size of packets: what is known to pass, and while probes are due no more than what any path carries, in case that large
+    /// packets are swallowed.
+    pub(crate) const fn packet_size(&self) -> u16 {
+        if self.probes_due() > 0 { self.path_mtu.base() } else { self.path_mtu.mtu() }
+    }
+
+    /// The size of a packet to send to learn whether such pass: padding will do. It needs no leave.
+    pub(crate) fn mtu_probe_due(&self, now: Instant) -> Option<u16> {
+        self.path_mtu.probe_due(now).filter(|_| self.has_room())
+    }
+
+    /// What the next packet is to be marked with.
+    pub(crate) const fn ecn(&self) -> EcnCodepoint {
+        self.ecn.codepoint()
+    }
+
+    /// Takes note that the packet [`next_number`](Self::next_number) leaves, marked with [`ecn`](Self::ecn), and of what it carries.
+    pub(crate) fn on_sent(&mut self, packet: Departure, records: impl IntoIterator<Item = R>, now: Instant) {
+        let info = PacketInfo {
+            time_sent: now,
+            size: packet.size,
+            ack_eliciting: packet.ack_eliciting,
+            in_flight: packet.ack_eliciting || packet.is_padded,
+            ecn: self.ecn.mark() == EcnCodepoint::Ect0,
+            mtu_probe: packet.is_mtu_probe,
+        };
+        if info.mtu_probe {
+            self.path_mtu.on_probe_sent(self.loss.sent().next_number(), packet.size);
+        }
+        if info.in_flight {
+            let pace = self.pace();
+            self.pacer.on_sent(u64::from(packet.size), &pace, now);
+        }
+        self.loss.on_packet_sent(info, records);
+    }
+
+    /// Takes an acknowledgement: ranges from the highest down, how long the peer held it back, and its counts of marks if it has any.
+    ///
+    /// # Errors
+    /// [`AckError`]: close the link. Nothing has changed.
+    pub(crate) fn on_ack(
+        &mut self,
+        ranges: impl Iterator<Item = AckRange> + Clone,
+        ack_delay: Duration,
+        ecn_counts: Option<EcnCounts>,
+        now: Instant,
+        visitor: &mut impl Visitor<R>,
+    ) -> Result<(), AckError> {
+        let bytes_in_flight = self.loss.sent().bytes_in_flight();
+        let mut ledger = Ledger::new(&self.congestion, &mut self.path_mtu, &mut self.ecn, visitor, now);
+        let outcome = self.loss.on_ack_received(ranges, ack_delay, now, &mut ledger)?;
+        let bytes = ledger.acked_bytes;
+        let Some(time_sent) = outcome.largest_time_sent else {
+            return Ok(());
+        };
+        let is_marked = outcome.is_latest && self.ecn.on_ack(ecn_counts, outcome.newly_acked_ecn);
+        let is_reduced = is_marked && self.congestion.on_congestion(time_sent, now);
+        if !self.on_losses(outcome.losses, now) && !is_reduced {
+            let is_window_limited = self.congestion.is_window_limited(bytes_in_flight);
+            let smoothed_rtt = self.loss.rtt().smoothed();
+            let rtt_sample = outcome.rtt_sample;
+            self.congestion.on_ack(&Acked { bytes, time_sent, smoothed_rtt, rtt_sample, is_window_limited, now });
+        }
+        self.congestion.on_mtu(self.path_mtu.mtu());
+        Ok(())
+    }
+
+    /// Does what is due at a [`deadline`](Self::deadline).
+    pub(crate) fn on_timeout(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
+        self.paced_until = self.paced_until.filter(|&at| at > now);
+        let mut ledger = Ledger::new(&self.congestion, &mut self.path_mtu, &mut self.ecn, visitor, now);
+        let losses = self.loss.on_timeout(now, &mut ledger);
+        self.on_losses(losses, now);
+        self.congestion.on_mtu(self.path_mtu.mtu());
+    }
+
+    /// When something is due: packets are lost, probes have to be sent, or the pace allows another packet.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.loss.deadline(), self.paced_until, self.path_mtu.deadline()].into_iter().flatten().min()
+    }
+
+    /// From now on the peer is held to its maximum delay.
+    pub(crate) const fn on_handshake_confirmed(&mut self) {
+        self.loss.on_handshake_confirmed();
+    }
+
+    /// Hands back what packets in flight carry, as lost: the link is over.
+    pub(crate) fn abandon(&mut self, visitor: &mut impl Visitor<R>) {
+        self.loss.abandon(visitor);
+        self.paced_until = None;
+    }
+
+    /// How long an acknowledgement may take: what other timers are multiples of.
+    pub(crate) fn pto(&self) -> Duration {
+        self.loss.pto()
+    }
+
+    pub(crate) fn stats(&self) -> RecoveryStats {
+        RecoveryStats {
+            smoothed_rtt: self.loss.rtt().smoothed(),
+            min_rtt: self.loss.rtt().min(),
+            window: self.congestion.window(),
+            bytes_in_flight: self.loss.sent().bytes_in_flight(),
+            packets_lost: self.loss.packets_lost(),
+            packets_lost_in_error: self.loss.packets_lost_in_error(),
+            congestion_events: self.congestion.events(),
+            mtu: self.path_mtu.mtu(),
+            is_ecn_capable: self.ecn.is_capable(),
+        }
+    }
+
+    fn leave(&mut self, bytes: u64, now: Instant) -> Leave {
+        if self.probes_due() > 0 {
+            return Leave::Now;
+        }
+        let in_flight = self.loss.sent().bytes_in_flight().saturating_add(bytes);
+        if in_flight > self.congestion.window() || !self.has_room() {
+            return Leave::Blocked;
+        }
+        let pace = self.pace();
+        self.pacer.delay(bytes, &pace, now).map_or(Leave::Now, Leave::At)
+    }
+
+    fn pace(&self) -> Pace {
+        let smoothed_rtt = self.loss.rtt().smoothed();
+        Pace { window: self.congestion.window(), smoothed_rtt, mtu: self.path_mtu.mtu() }
+    }
+
+    /// Tells the rate controller of losses. Whether that reduced the window.
+    fn on_losses(&mut self, losses: Losses, now: Instant) -> bool {
+        let Some(time_sent) = losses.last_time_sent else {
+            return false;
+        };
+        let is_reduced = self.congestion.on_congestion(time_sent, now);
+        if losses.is_persistent {
+            self.congestion.on_persistent_congestion();
+        }
+        is_reduced || losses.is_persistent
+    }
+}

@@ -1,29 +1,30 @@
 //! NewReno (RFC 9002, section 7 and appendix B): one packet more per round trip, half as much after a loss.
 
 use super::rate_controller::{Acked, RateController, initial_window, minimum_window};
+use super::slow_start::SlowStart;
 
 #[derive(Debug)]
 pub(crate) struct NewReno {
     mtu: u16,
     window: u64,
-    slow_start_threshold: u64,
+    slow_start: SlowStart,
     /// Bytes acknowledged since the window grew.
     acked: u64,
 }
 
 impl NewReno {
     pub(crate) fn new(mtu: u16) -> Self {
-        Self { mtu, window: initial_window(mtu), slow_start_threshold: u64::MAX, acked: 0 }
+        Self { mtu, window: initial_window(mtu), slow_start: SlowStart::new(), acked: 0 }
     }
 }
 
 impl RateController for NewReno {
     fn on_ack(&mut self, acked: &Acked) {
-        if !acked.is_window_limited {
+        if self.is_in_slow_start() {
+            self.window = self.slow_start.grow(self.window, acked);
             return;
         }
-        if self.is_in_slow_start() {
-            self.window = self.window.saturating_add(acked.bytes);
+        if !acked.is_window_limited {
             return;
         }
         self.acked = self.acked.saturating_add(acked.bytes);
@@ -35,7 +36,7 @@ impl RateController for NewReno {
 
     fn on_congestion(&mut self) {
         self.window = (self.window / 2).max(minimum_window(self.mtu));
-        self.slow_start_threshold = self.window;
+        self.slow_start.end_at(self.window);
         self.acked = 0;
     }
 
@@ -53,7 +54,7 @@ impl RateController for NewReno {
     }
 
     fn is_in_slow_start(&self) -> bool {
-        self.window < self.slow_start_threshold
+        self.slow_start.is_active(self.window)
     }
 }
 
@@ -69,6 +70,7 @@ mod tests {
             bytes,
             time_sent: Instant::ORIGIN,
             smoothed_rtt: Duration::from_millis(100),
+            rtt_sample: None,
             is_window_limited: true,
             now: Instant::ORIGIN,
         }

@@ -49,7 +49,7 @@ impl AmplificationLimit {
 /// A question to a path: eight random bytes, which only somebody who gets packets there can send back.
 pub(crate) type Challenge = [u8; 8];
 
-/// The validation of one path (RFC 9000, section 8.2).
+/// The validation of one path (RFC 9000, section 8.2). Its owner drops it when it has failed.
 #[derive(Clone, Debug)]
 pub(crate) struct PathValidation {
     unanswered: Vec<Challenge, MAX_CHALLENGES>,

@@ -78,6 +78,11 @@ impl PathMtu {
         self.current
     }
 
+    /// The size that any path has to carry.
+    pub(crate) const fn base(&self) -> u16 {
+        self.base
+    }
+
     /// The size of the probe to send now, if there is one. It may be sent whatever the congestion window says.
     pub(crate) fn probe_due(&self, now: Instant) -> Option<u16> {
         match self.search {
@@ -233,7 +238,8 @@ mod tests {
     fn a_carrier_that_takes_no_more_than_the_base_is_not_probed() {
         for max in [1, 512, 1_232] {
             let mtu = PathMtu::new(max);
-            assert_eq!((mtu.mtu(), mtu.probe_due(at(9_999)), mtu.deadline()), (max, None, None));
+            assert_eq!((mtu.mtu(), mtu.base()), (max, max));
+            assert_eq!((mtu.probe_due(at(9_999)), mtu.deadline()), (None, None));
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct Acked {
     /// When the newest of them was sent.
     pub(crate) time_sent: Instant,
     pub(crate) smoothed_rtt: Duration,
+    /// The round trip that this acknowledgement has measured.
+    pub(crate) rtt_sample: Option<Duration>,
     /// Whether the window kept the sender from sending more: else it proves nothing, and must not grow (RFC 9002, section 7.8).
     pub(crate) is_window_limited: bool,
     pub(crate) now: Instant,

@@ -8,7 +8,7 @@ fn acked(bytes: u64, micros: u64, rtt: Duration) -> Acked {
     let now = Instant::from_micros(micros);
     let rtt_micros = rtt.as_micros() as u64;
     let time_sent = Instant::from_micros(micros.saturating_sub(rtt_micros));
-    Acked { bytes, time_sent, smoothed_rtt: rtt, is_window_limited: true, now }
+    Acked { bytes, time_sent, smoothed_rtt: rtt, rtt_sample: None, is_window_limited: true, now }
 }
 
 /// One that has just lost packets at a window of `packets`.
@@ -217,6 +217,7 @@ proptest! {
                         bytes: bytes >> (8 * (kind - 2)),
                         time_sent: Instant::from_micros(rtt),
                         smoothed_rtt: Duration::from_micros(rtt),
+                        rtt_sample: Some(Duration::from_micros(bytes)),
                         is_window_limited: kind % 2 == 0,
                         now: Instant::from_micros(micros),
                     });

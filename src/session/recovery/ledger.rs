@@ -1,0 +1,65 @@
+//! What the parts of recovery want to know of each packet, noted while its records go to their owner.
+
+use super::congestion_control::CongestionControl;
+use super::ecn::EcnValidation;
+use super::loss_detection::Visitor;
+use super::path_mtu::PathMtu;
+use super::sent_packets::{AckedPacket, PacketInfo};
+use crate::time::Instant;
+
+/// Stands between loss detection and the owner for one acknowledgement or timeout.
+pub(super) struct Ledger<'a, V> {
+    congestion: &'a CongestionControl,
+    path_mtu: &'a mut PathMtu,
+    ecn: &'a mut EcnValidation,
+    owner: &'a mut V,
+    now: Instant,
+    /// Bytes acknowledged that say something of the window as it is now.
+    pub(super) acked_bytes: u64,
+}
+
+impl<'a, V> Ledger<'a, V> {
+    pub(super) fn new(
+        congestion: &'a CongestionControl,
+        path_mtu: &'a mut PathMtu,
+        ecn: &'a mut EcnValidation,
+        owner: &'a mut V,
+        now: Instant,
+    ) -> Self {
+        Self { congestion, path_mtu, ecn, owner, now, acked_bytes: 0 }
+    }
+}
+
+impl<R, V: Visitor<R>> Visitor<R> for Ledger<'_, V> {
+    fn acked(&mut self, record: R) {
+        self.owner.acked(record);
+    }
+
+    fn lost(&mut self, record: R) {
+        self.owner.lost(record);
+    }
+
+    fn packet_acked(&mut self, packet: &AckedPacket) {
+        let AckedPacket { number, info, was_lost } = *packet;
+        // What was declared lost has left the network before.
+        if info.in_flight && !was_lost && self.congestion.is_current(info.time_sent) {
+            self.acked_bytes = self.acked_bytes.saturating_add(u64::from(info.size));
+        }
+        if info.mtu_probe {
+            self.path_mtu.on_probe_acked(number, info.size, self.now);
+        } else {
+            self.path_mtu.on_packet_acked(number, info.size);
+        }
+    }
+
+    fn packet_lost(&mut self, number: u64, packet: &PacketInfo) {
+        if packet.mtu_probe {
+            self.path_mtu.on_probe_lost(number, self.now);
+        } else {
+            self.path_mtu.on_packet_lost(number, packet.size, self.now);
+        }
+        if packet.ecn {
+            self.ecn.on_lost();
+        }
+    }
+}

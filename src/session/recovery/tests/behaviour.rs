@@ -1,0 +1,169 @@
+//! Single steps of recovery as a whole.
+
+use alloc::vec::Vec;
+
+use super::super::*;
+use crate::session::recovery::ack_timing::MAX_ACK_DELAY;
+use crate::session::recovery::path_mtu::BASE_MTU;
+
+const START: Start = Start {
+    first_number: 3,
+    peer_max_ack_delay: MAX_ACK_DELAY,
+    rate_control: RateControl::NewReno,
+    max_mtu: BASE_MTU,
+    random: 1_023,
+};
+
+const DATA: Departure = Departure { size: BASE_MTU, ack_eliciting: true, is_padded: false, is_mtu_probe: false };
+
+#[derive(Default)]
+struct Owner {
+    acked: Vec<u32>,
+    lost: Vec<u32>,
+}
+
+impl Visitor<u32> for Owner {
+    fn acked(&mut self, record: u32) {
+        self.acked.push(record);
+    }
+
+    fn lost(&mut self, record: u32) {
+        self.lost.push(record);
+    }
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_micros(millis * 1_000)
+}
+
+fn range(first: u64, last: u64) -> core::iter::Once<AckRange> {
+    core::iter::once(AckRange { first, last })
+}
+
+/// Sends while it may; returns how many packets that were.
+fn fill(recovery: &mut Recovery<u32>, now: Instant) -> u32 {
+    let mut sent = 0;
+    while recovery.may_send(BASE_MTU, now) == Leave::Now {
+        recovery.on_sent(DATA, [sent], now);
+        sent += 1;
+    }
+    sent
+}
+
+#[test]
+fn the_first_flight_is_ten_packets_and_grows_with_acknowledgements() {
+    let mut recovery = Recovery::new(&START);
+    let mut owner = Owner::default();
+    assert_eq!(fill(&mut recovery, at(0)), 10);
+    assert_eq!(recovery.may_send(BASE_MTU, at(0)), Leave::Blocked);
+    recovery.on_ack(range(3, 12), Duration::ZERO, None, at(50), &mut owner).unwrap();
+    assert_eq!(owner.acked, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    let stats = recovery.stats();
+    assert_eq!((stats.window, stats.bytes_in_flight), (20 * u64::from(BASE_MTU), 0));
+    assert_eq!((stats.smoothed_rtt, stats.min_rtt), (Duration::from_millis(50), Duration::from_millis(50)));
+    let sent = fill(&mut recovery, at(50));
+    assert!((10..20).contains(&sent), "paced: {sent}");
+    let Leave::At(due) = recovery.may_send(BASE_MTU, at(50)) else { panic!("paced") };
+    assert_eq!(recovery.deadline(), Some(due));
+    recovery.on_timeout(due, &mut owner);
+    assert_eq!(recovery.may_send(BASE_MTU, due), Leave::Now);
+}
+
+#[test]
+fn a_loss_halves_the_window_and_hands_back_what_was_lost() {
+    let mut recovery = Recovery::new(&START);
+    let mut owner = Owner::default();
+    fill(&mut recovery, at(0));
+    recovery.on_ack(range(4, 12), Duration::ZERO, None, at(50), &mut owner).unwrap();
+    assert_eq!(owner.lost, [0]);
+    let stats = recovery.stats();
+    assert_eq!((stats.window, stats.congestion_events, stats.packets_lost), (5 * u64::from(BASE_MTU), 1, 1));
+}
+
+#[test]
+fn probes_need_no_window_and_are_of_the_size_that_passes_anywhere() {
+    let mut recovery = Recovery::new(&Start { max_mtu: 1_472, ..START });
+    let mut owner = Owner::default();
+    let probe = recovery.mtu_probe_due(at(0)).unwrap();
+    recovery.on_sent(Departure { size: probe, is_padded: true, is_mtu_probe: true, ..DATA }, [], at(0));
+    recovery.on_ack(range(3, 3), Duration::ZERO, None, at(50), &mut owner).unwrap();
+    assert_eq!((recovery.packet_size(), recovery.stats().mtu), (probe, probe));
+    fill(&mut recovery, at(50));
+    let deadline = recovery.deadline().unwrap();
+    recovery.on_timeout(deadline, &mut owner);
+    let mut due = recovery.deadline().unwrap();
+    while recovery.probes_due() == 0 {
+        recovery.on_timeout(due, &mut owner);
+        due = recovery.deadline().unwrap();
+    }
+    assert_eq!((recovery.probes_due(), recovery.packet_size()), (2, BASE_MTU));
+    assert_eq!(recovery.may_send(BASE_MTU, due), Leave::Now);
+    recovery.on_sent(DATA, [], due);
+    recovery.on_sent(DATA, [], due);
+    assert_eq!((recovery.probes_due(), recovery.packet_size()), (0, probe));
+}
+
+#[test]
+fn a_number_is_left_out_now_and_then_and_must_not_be_acknowledged() {
+    let mut recovery = Recovery::<u32>::new(&START);
+    let mut owner = Owner::default();
+    let mut numbers = Vec::new();
+    for millis in 0..2_000 {
+        numbers.push(recovery.next_number(at(millis), || 1_100));
+        recovery.on_sent(DATA, [], at(millis));
+    }
+    let gaps: Vec<u64> = numbers.windows(2).filter(|pair| pair[1] - pair[0] == 2).map(|pair| pair[0] + 1).collect();
+    // After 1023 + 1 numbers from 3 on, and 1100 % 2048 + 1 numbers later there is none yet.
+    assert_eq!(gaps, [1_027]);
+    let forged = recovery.on_ack(range(1_000, 1_100), Duration::ZERO, None, at(2_000), &mut owner);
+    assert_eq!(forged, Err(AckError::Skipped));
+    assert_eq!(numbers[0], 3);
+}
+
+#[test]
+fn marks_halve_the_window_once_per_round_trip() {
+    let mut recovery = Recovery::new(&START);
+    let mut owner = Owner::default();
+    fill(&mut recovery, at(0));
+    let counts = |ect0, ce| Some(EcnCounts { ect0, ect1: 0, ce });
+    assert_eq!(recovery.ecn(), EcnCodepoint::NotEct, "ten packets are on their way");
+    recovery.on_ack(range(3, 4), Duration::ZERO, counts(1, 1), at(50), &mut owner).unwrap();
+    assert_eq!(recovery.stats().window, 5 * u64::from(BASE_MTU));
+    recovery.on_ack(range(3, 6), Duration::ZERO, counts(1, 3), at(51), &mut owner).unwrap();
+    let stats = recovery.stats();
+    assert_eq!((stats.window, stats.congestion_events), (5 * u64::from(BASE_MTU), 1));
+    assert!(stats.is_ecn_capable && recovery.ecn() == EcnCodepoint::Ect0);
+}
+
+#[test]
+fn persistent_congestion_leaves_two_packets() {
+    let mut recovery = Recovery::new(&START);
+    let mut owner = Owner::default();
+    recovery.on_sent(DATA, [], at(0));
+    recovery.on_ack(range(3, 3), Duration::ZERO, None, at(50), &mut owner).unwrap();
+    for millis in [51, 400, 2_000, 2_000, 2_000, 2_000] {
+        recovery.on_sent(DATA, [], at(millis));
+    }
+    recovery.on_ack(range(9, 9), Duration::ZERO, None, at(2_050), &mut owner).unwrap();
+    assert_eq!(recovery.stats().window, 2 * u64::from(BASE_MTU));
+}
+
+#[test]
+fn what_only_acknowledges_counts_for_nothing() {
+    let mut recovery = Recovery::<u32>::new(&START);
+    (0..10_000).for_each(|_| recovery.on_sent(Departure { size: 60, ack_eliciting: false, ..DATA }, [1], at(0)));
+    assert_eq!((recovery.stats().bytes_in_flight, recovery.deadline()), (0, None));
+    assert!(recovery.has_room());
+    assert_eq!(recovery.may_send(BASE_MTU, at(0)), Leave::Now);
+}
+
+#[test]
+fn a_link_that_is_over_hands_everything_back() {
+    let mut recovery = Recovery::new(&START);
+    let mut owner = Owner::default();
+    fill(&mut recovery, at(0));
+    recovery.abandon(&mut owner);
+    assert_eq!(owner.lost.len(), 10);
+    assert_eq!((recovery.stats().congestion_events, recovery.deadline()), (0, None));
+    assert!(recovery.pto() > Duration::from_secs(1));
+}

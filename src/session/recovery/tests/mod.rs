@@ -1,0 +1,4 @@
+//! Recovery as a whole.
+
+mod behaviour;
+mod simulation;
