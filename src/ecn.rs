@@ -48,6 +48,41 @@ impl EcnCodepoint {
     }
 }
 
+/// How many packets have opened that came with each mark, since the link began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EcnCounts {
+    pub(crate) ect0: u64,
+    pub(crate) ect1: u64,
+    pub(crate) ce: u64,
+}
+
+impl EcnCounts {
+    /// Counts a packet that was received and has opened.
+    pub(crate) const fn count(&mut self, codepoint: EcnCodepoint) {
+        let counter = match codepoint {
+            EcnCodepoint::NotEct => return,
+            EcnCodepoint::Ect0 => &mut self.ect0,
+            EcnCodepoint::Ect1 => &mut self.ect1,
+            EcnCodepoint::Ce => &mut self.ce,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Whether anything was marked: else an acknowledgement need not mention it.
+    pub(crate) const fn is_zero(self) -> bool {
+        self.ect0 == 0 && self.ect1 == 0 && self.ce == 0
+    }
+
+    /// How much each has grown since `before`; `None` if one has shrunk, which counts do not do.
+    pub(crate) fn since(self, before: Self) -> Option<Self> {
+        Some(Self {
+            ect0: self.ect0.checked_sub(before.ect0)?,
+            ect1: self.ect1.checked_sub(before.ect1)?,
+            ce: self.ce.checked_sub(before.ce)?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

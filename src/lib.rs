@@ -137,8 +137,8 @@ pub use ecn::EcnCodepoint;
 #[cfg(feature = "endpoint")]
 pub use endpoint::{Address, ServerId, ServerIdCodec, ServerIdError, StableBytes};
 pub use error::{
-    BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvError, SendError, SignatureRejected,
-    StreamError,
+    BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvDatagramError, RecvError, SendDatagramError,
+    SendError, SignatureRejected, StreamError,
 };
 pub use event::{CloseReason, CloseSource, Event, PeerIncompatible, PeerMisbehaved, ProtocolCode, RefuseCode};
 pub use identity::{PeerId, PeerIdError};
@@ -147,7 +147,10 @@ pub use keylog::KeyLog;
 pub use ledger::Ledger;
 pub use role::Role;
 pub use seed::{Seed, SeedError};
-pub use session::{Ending, HandshakeInfo, MIN_TRANSMIT, Owner, Received, Session, Stats, StreamInput, Transmit};
+pub use session::{
+    Ending, HandshakeInfo, MIN_TRANSMIT, Meta, Owner, PathId, PathStats, Received, Session, Stats, StreamInput,
+    Transmit,
+};
 pub use stream_id::{Direction, StreamId};
 pub use time::Instant;
 

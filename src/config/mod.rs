@@ -138,6 +138,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) compression: bool,
+    pub(crate) rate_control: RateControl,
     #[cfg(feature = "keylog")]
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
 }
@@ -168,6 +169,7 @@ impl Shared {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             compression: false,
+            rate_control: RateControl::default(),
             #[cfg(feature = "keylog")]
             key_log: None,
         }
@@ -329,6 +331,13 @@ macro_rules! shared_setters {
         #[must_use]
         pub fn with_compression(mut self, compression: bool) -> Self {
             self.shared.compression = compression;
+            self
+        }
+
+        /// Sets how the rate of packets is found on datagram carriers; CUBIC by default.
+        #[must_use]
+        pub fn with_rate_control(mut self, rate_control: crate::config::RateControl) -> Self {
+            self.shared.rate_control = rate_control;
             self
         }
 

@@ -52,7 +52,6 @@ impl Receiver {
 
     /// The same for a header that came in a datagram. Anyone may have sent it, so what is wrong with it is no more than a reason to
     /// discard the packet (R-3.4-1).
-    #[cfg_attr(not(test), expect(dead_code, reason = "waits for sessions on datagram carriers"))]
     pub(crate) fn validate_datagram(&self, bytes: &[u8; HEADER_LEN]) -> Result<Header, Discarded> {
         Ok(self.check(bytes, Framing::Datagram)?)
     }

@@ -30,6 +30,8 @@ pub(crate) enum Carried {
     /// A stop of this stream.
     Stop(u64),
     Shutdown,
+    /// Acknowledgements up to this packet number, which need no repetition once the peer has these.
+    Acks(u64),
 }
 
 impl Carried {

@@ -61,6 +61,20 @@ impl DatagramQueue {
         Some(len)
     }
 
+    /// The oldest one.
+    pub(super) fn front(&mut self) -> Option<&[u8]> {
+        let len = self.front_len()?;
+        self.bytes.make_contiguous().get(..len)
+    }
+
+    /// The oldest one has gone where it should.
+    pub(super) fn remove_front(&mut self) {
+        if let Some(len) = self.lens.pop_front() {
+            self.bytes.drain(..usize::from(len));
+        }
+        self.give_back_memory();
+    }
+
     /// The oldest one is of no use to anybody any more.
     pub(super) fn drop_front(&mut self) {
         if let Some(len) = self.lens.pop_front() {

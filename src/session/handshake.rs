@@ -6,13 +6,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::datagram::DeliverySetup;
 use super::streams::PeerLimits;
 use super::{Config, Link, Phase, Session, Timer};
 use crate::config::{Admission, Suite, Verdict};
 use crate::error::SignatureRejected;
 use crate::event::{CloseReason, ProtocolCode};
 use crate::identity::PeerId;
-use crate::link::{Established, Progress, Rejection, VerifiedPeer};
+use crate::link::{DataKeys, Epilogue, Established, Progress, Rejection, VerifiedPeer};
 use crate::role::Role;
 use crate::time::Instant;
 use crate::wire::{Framing, Params};
@@ -71,7 +72,9 @@ impl Session {
                 self.advance_handshake(progress);
             }
             (Phase::Handshake(handshake), Verdict::Refuse) if handshake.peer_in_question().is_some() => {
-                self.end(CloseReason::NotAdmitted(peer), None);
+                self.news.question_answered();
+                let progress = handshake.refuse_peer(&mut self.generator, self.outbox.tail());
+                self.advance_handshake(progress);
             }
             (Phase::Undecided(_), Verdict::Accept) => {
                 self.news.question_answered();
@@ -110,13 +113,13 @@ impl Session {
     /// but for a Refuse that waits in the outbox (R-6.4-2).
     pub(super) fn advance_handshake(&mut self, progress: Result<Progress, Rejection>) {
         match progress {
-            // What comes of datagrams does not come to sessions yet.
             Ok(Progress::Waiting | Progress::Repeat | Progress::Refused(_)) | Err(Rejection::Discarded(_)) => {}
             Ok(Progress::SignatureWanted) => self.news.signature_wanted(),
             Ok(Progress::VerdictWanted) => self.ask(),
             Ok(Progress::Done(established)) => self.authenticated(*established),
             Err(Rejection::Ends(reason)) => self.end(reason, None),
         }
+        self.schedule_flight();
     }
 
     /// Initiator: puts the responder to the owner (R-6.2-3).
@@ -130,11 +133,13 @@ impl Session {
 
     /// The peer has proved its identity, and there are keys to talk to it.
     fn authenticated(&mut self, established: Established) {
-        let Established { peer, suite, app_protocol, realm, keys, exporter, epilogue: _ } = established;
+        let Established { peer, suite, app_protocol, realm, keys, exporter, epilogue } = established;
         let params = *peer.params();
         self.info = Some(Box::new(describe(&peer, suite, app_protocol, realm)));
         self.streams.set_peer(&self.peer_limits(&params));
-        let own_params = self.config.shared().params(Framing::Stream);
+        let framing = if self.datagrams.is_some() { Framing::Datagram } else { Framing::Stream };
+        let own_params = self.config.shared().params(framing);
+        self.establish_datagrams(&keys, &params, epilogue);
         let link = Box::new(Link {
             keys,
             exporter,
@@ -164,6 +169,22 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// From now on there are Data packets.
+    fn establish_datagrams(&mut self, keys: &DataKeys, peer: &Params, epilogue: Option<Epilogue>) {
+        let Some(side) = &mut self.datagrams else { return };
+        let mut random = [0; 8];
+        self.generator.secret(&mut random);
+        let shared = self.config.shared();
+        let setup = DeliverySetup {
+            rate_control: shared.rate_control,
+            max_ack_delay: shared.timeouts.max_ack_delay,
+            waits_for_confirmation: matches!(self.config, Config::Client(_)),
+            random: u64::from_le_bytes(random),
+        };
+        side.establish(keys, peer, &setup);
+        side.keep_epilogue(epilogue);
     }
 
     fn peer_limits(&self, params: &Params) -> PeerLimits {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use alloc::string::String;
+use core::time::Duration;
 
 use super::streams::Opened;
 use super::{Phase, Session, Timer};
@@ -45,7 +46,8 @@ impl Session {
     /// deadline that was served is gone.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        let datagrams = self.datagrams.as_ref().and_then(|side| side.deadline(self.now));
+        self.timers.next().into_iter().chain(datagrams).min()
     }
 
     /// Serves every deadline that is due at `now`. Calling it early, late or for nothing does no harm.
@@ -59,14 +61,25 @@ impl Session {
         self.now = self.now.max(now);
         while let Some(timer) = self.timers.expire(self.now) {
             match timer {
-                Timer::Handshake => self.end(CloseReason::HandshakeTimeout, None),
+                Timer::Handshake => self.give_up_handshake(),
                 Timer::Verdict => self.end(CloseReason::VerdictTimeout, Some(ProtocolCode::VerdictTimeout)),
                 Timer::Confirmation => self.end(CloseReason::Unconfirmed, Some(ProtocolCode::VerdictTimeout)),
                 Timer::Idle => self.end(CloseReason::IdleTimeout, Some(ProtocolCode::IdleTimeout)), // R-9.3-4
                 Timer::Keepalive => self.ping_due = true,
                 Timer::Drain => self.over(),
+                Timer::Retransmit => self.retransmit(),
             }
         }
+        self.advance_datagrams();
+    }
+
+    /// The deadline of the handshake has come. On a datagram carrier it may be known what failed (R-6.10-3).
+    fn give_up_handshake(&mut self) {
+        let reason = match &self.phase {
+            Phase::Handshake(handshake) => handshake.timeout_reason(),
+            _ => CloseReason::HandshakeTimeout,
+        };
+        self.end(reason, None);
     }
 
     /// The carrier has ended, in whatever way: end of stream, reset, error. Without a close from the peer this is
@@ -150,7 +163,9 @@ impl Session {
         if let Phase::Open(link) = &self.phase
             && let Some(idle) = link.idle
         {
-            self.timers.set(Timer::Idle, self.now + idle);
+            // R-9.3-5: a few answers may be lost before the peer is.
+            let least = self.datagrams.as_ref().map_or(Duration::ZERO, |side| side.pto().saturating_mul(3));
+            self.timers.set(Timer::Idle, self.now + idle.max(least));
         }
     }
 
@@ -177,7 +192,10 @@ impl Session {
         self.news.closed(reason);
         self.timers.clear();
         self.ping_due = false;
-        let drained = self.now + self.config.shared().timeouts.drain;
+        let drained = self.now + self.drain();
+        if let Some(side) = &mut self.datagrams {
+            side.end();
+        }
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Closed), close) {
             // An initiator whose InitiatorAuth still waits has not revealed itself, and does not now (R-6.2-4).
             (Phase::Open(link) | Phase::Undecided(link), Some(close)) if self.outbox.is_empty() => {
@@ -198,8 +216,20 @@ impl Session {
         };
     }
 
+    /// How long a close may take to get out; on a datagram carrier, how long packets of a peer that has not got it are answered with
+    /// it again (R-9.7-7).
+    fn drain(&self) -> Duration {
+        match &self.datagrams {
+            Some(side) => side.pto().saturating_mul(3),
+            None => self.config.shared().timeouts.drain,
+        }
+    }
+
     /// Nothing will be sent any more (R-9.1-1): keys go.
     pub(super) fn over(&mut self) {
+        if let Some(side) = &mut self.datagrams {
+            side.end();
+        }
         self.timers.clear();
         self.ping_due = false;
         self.phase = Phase::Closed;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod carried;
+mod datagram;
 mod datagram_queue;
 #[cfg(feature = "testing")]
 mod digest;
@@ -16,7 +17,6 @@ mod news;
 mod outbox;
 mod owner;
 mod receive;
-#[cfg_attr(not(test), expect(dead_code, reason = "sessions do not speak datagrams yet"))]
 mod recovery;
 mod stats;
 mod streams;
@@ -29,10 +29,11 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
+pub use datagram::{Meta, PathId};
 pub use handshake::HandshakeInfo;
 pub use owner::Owner;
 pub use receive::StreamInput;
-pub use stats::Stats;
+pub use stats::{PathStats, Stats};
 pub use streams::Received;
 pub(crate) use streams::Streams;
 pub use transmit::{MIN_TRANSMIT, Transmit};
@@ -46,6 +47,7 @@ use crate::link::{DataKeys, Handshake};
 use crate::role::Role;
 use crate::seed::Seed;
 use crate::time::Instant;
+use datagram::DatagramSide;
 use lifecycle::{OutgoingClose, Shutdown};
 use news::News;
 use outbox::Outbox;
@@ -127,6 +129,8 @@ pub struct Session {
     /// What the peer wrote into its close.
     close_text: String,
     counters: stats::Counters,
+    /// What a datagram carrier takes besides.
+    datagrams: Option<Box<DatagramSide>>,
 }
 
 /// How far the session has come. Each phase holds just the secrets that it needs.
@@ -183,11 +187,12 @@ impl Session {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate(carrier)?;
-        only_streams(carrier)?;
         let mut generator = Generator::new(seed);
         let mut outbox = Outbox::default();
         let handshake = Handshake::connect(Arc::clone(&config), expect, carrier, &mut generator, outbox.tail());
-        Ok(Self::new(now, Config::Client(config), generator, outbox, handshake))
+        let mut session = Self::new(now, Config::Client(config), carrier, generator, outbox, handshake);
+        session.schedule_flight();
+        Ok(session)
     }
 
     /// Waits for an initiator on a carrier that has just come up.
@@ -198,22 +203,33 @@ impl Session {
     /// [`ConfigError`] names what in `config` cannot work.
     pub fn accept(now: Instant, config: Arc<ServerConfig>, carrier: Carrier, seed: Seed) -> Result<Self, ConfigError> {
         config.validate(carrier)?;
-        only_streams(carrier)?;
         let mut generator = Generator::new(seed);
         let handshake = Handshake::accept(Arc::clone(&config), carrier, &mut generator);
         let outbox = Outbox::default();
-        Ok(Self::new(now, Config::Server(config), generator, outbox, handshake))
+        Ok(Self::new(now, Config::Server(config), carrier, generator, outbox, handshake))
     }
 
-    fn new(now: Instant, config: Config, generator: Generator, outbox: Outbox, handshake: Handshake) -> Self {
+    fn new(
+        now: Instant,
+        config: Config,
+        carrier: Carrier,
+        generator: Generator,
+        outbox: Outbox,
+        handshake: Handshake,
+    ) -> Self {
         let shared = config.shared();
         let mut timers = Timers::default();
-        timers.set(Timer::Handshake, now + shared.timeouts.handshake);
+        let deadline = match carrier {
+            Carrier::Stream => shared.timeouts.handshake,
+            Carrier::Datagram { .. } => shared.timeouts.datagram_handshake,
+        };
+        timers.set(Timer::Handshake, now + deadline);
         let role = match config {
             Config::Client(_) => Role::Initiator,
             Config::Server(_) => Role::Responder,
         };
-        let streams = Streams::new(role, &shared.limits, true);
+        let datagrams = DatagramSide::new(carrier, role == Role::Responder);
+        let streams = Streams::new(role, &shared.limits, datagrams.is_none());
         Self {
             config,
             now,
@@ -228,6 +244,7 @@ impl Session {
             ping_due: false,
             close_text: String::new(),
             counters: stats::Counters::default(),
+            datagrams,
         }
     }
 
@@ -244,11 +261,6 @@ impl Session {
     fn is_admitted(&self) -> bool {
         self.info.is_some() && self.news.was_established()
     }
-}
-
-/// The one place where a session's carrier is looked at: the link layer runs its handshake over datagrams, sessions do not yet.
-fn only_streams(carrier: Carrier) -> Result<(), ConfigError> {
-    if carrier.is_datagram() { Err(ConfigError::CarrierUnavailable) } else { Ok(()) }
 }
 
 impl fmt::Debug for Session {

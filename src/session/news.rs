@@ -30,10 +30,13 @@ enum Told {
 }
 
 impl Told {
-    fn happen(&mut self) {
-        if *self == Self::Never {
+    /// Whether it had not happened before.
+    fn happen(&mut self) -> bool {
+        let is_first = *self == Self::Never;
+        if is_first {
             *self = Self::Pending;
         }
+        is_first
     }
 
     fn take(&mut self) -> bool {
@@ -69,8 +72,9 @@ impl News {
         self.established != Told::Never
     }
 
-    pub(super) fn confirmed(&mut self) {
-        self.confirmed.happen();
+    /// Whether that is news.
+    pub(super) fn confirmed(&mut self) -> bool {
+        self.confirmed.happen()
     }
 
     pub(super) fn peer_shutdown(&mut self) {
@@ -129,6 +133,12 @@ impl Session {
         {
             self.settle_shutdown();
             return Some(event.into());
+        }
+        if self.is_admitted()
+            && let Some(side) = &mut self.datagrams
+            && side.best_effort.take_news()
+        {
+            return Some(Event::DatagramsReadable);
         }
         self.news.poll_last()
     }

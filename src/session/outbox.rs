@@ -54,6 +54,11 @@ impl Outbox {
         Ok((len, packets))
     }
 
+    /// The length of the first packet that waits; 0 if none does.
+    pub(super) fn front_len(&self) -> usize {
+        self.front().map_or(0, <[u8]>::len)
+    }
+
     /// What waits.
     #[cfg(feature = "testing")]
     pub(super) fn waiting(&self) -> &[u8] {

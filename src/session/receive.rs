@@ -35,9 +35,10 @@ impl Session {
     /// (R-3.2-5); whatever comes after it is consumed without a look.
     pub fn handle_stream(&mut self, now: Instant, bytes: &mut [u8]) -> StreamInput {
         self.advance(now);
+        debug_assert!(self.datagrams.is_none(), "bytes of a stream on a datagram carrier");
         let mut rest = &mut *bytes;
         let mut consumed = 0_usize;
-        while self.takes_packets() {
+        while self.takes_packets() && self.datagrams.is_none() {
             let header = match self.next_packet(rest) {
                 Ok(Next::Whole(header)) => header,
                 Ok(Next::Needs(needed)) => return StreamInput { consumed, needed },
@@ -86,7 +87,7 @@ impl Session {
         }
     }
 
-    fn receiver(&self) -> Receiver {
+    pub(super) fn receiver(&self) -> Receiver {
         let connection_id = match &self.phase {
             Phase::Handshake(handshake) => handshake.local_id(),
             Phase::Undecided(link) | Phase::Open(link) | Phase::Closing(link, _) => link.keys.local_id().get(),
@@ -138,7 +139,7 @@ impl Session {
         Ok(())
     }
 
-    fn handle_control(&mut self, control: Control) -> Result<(), ProtocolCode> {
+    pub(super) fn handle_control(&mut self, control: Control) -> Result<(), ProtocolCode> {
         match control {
             Control::Ping => self.streams.on_ping(),
             Control::SessionCredit { received, limit } => self.streams.on_credit(0, received, limit, false)?,
@@ -160,10 +161,10 @@ impl Session {
     }
 
     /// A packet of the responder's that is not a close: it has admitted this end (R-6.7-2).
-    fn confirm(&mut self) {
-        if self.role() == Role::Initiator {
+    pub(super) fn confirm(&mut self) {
+        if self.role() == Role::Initiator && self.news.confirmed() {
+            self.confirm_datagrams();
             self.timers.stop(Timer::Confirmation);
-            self.news.confirmed();
         }
     }
 }

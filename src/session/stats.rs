@@ -1,6 +1,8 @@
 //! Figures about a session.
 #![forbid(unsafe_code)]
 
+use core::time::Duration;
+
 use super::Session;
 
 /// What a session has done so far, and what it holds.
@@ -23,6 +25,36 @@ pub struct Stats {
     pub unread: u64,
     /// Heap taken by the buffers of streams, in bytes.
     pub buffer_bytes: usize,
+    /// Datagrams that were discarded whole: see [`Discarded`](crate::Discarded).
+    pub discarded: u64,
+    /// Best-effort datagrams that were dropped because too many waited: to be sent, and to be fetched.
+    pub datagrams_dropped: (u64, u64),
+    /// How the path is doing, on a datagram carrier and while the session is established.
+    pub path: Option<PathStats>,
+}
+
+/// What a session knows of the path to its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PathStats {
+    /// The round trip, as a moving average.
+    pub smoothed_rtt: Duration,
+    /// The shortest round trip.
+    pub min_rtt: Duration,
+    /// Bytes that may be in flight: the congestion window.
+    pub window: u64,
+    /// Bytes that are.
+    pub bytes_in_flight: u64,
+    /// Packets declared lost.
+    pub packets_lost: u64,
+    /// Those of them that were acknowledged after all.
+    pub packets_lost_in_error: u64,
+    /// How often the window was reduced.
+    pub congestion_events: u64,
+    /// The longest datagram that is known to pass.
+    pub mtu: u16,
+    /// Whether the path carries marks of congestion.
+    pub is_ecn_capable: bool,
 }
 
 /// The part that is counted.
@@ -32,6 +64,7 @@ pub(super) struct Counters {
     pub(super) bytes_sent: u64,
     pub(super) packets_received: u64,
     pub(super) bytes_received: u64,
+    pub(super) discarded: u64,
 }
 
 impl Counters {
@@ -51,7 +84,8 @@ impl Session {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let usage = self.streams.usage();
-        let Counters { packets_sent, bytes_sent, packets_received, bytes_received } = self.counters;
+        let Counters { packets_sent, bytes_sent, packets_received, bytes_received, discarded } = self.counters;
+        let datagrams = self.datagrams.as_ref();
         Stats {
             packets_sent,
             bytes_sent,
@@ -61,6 +95,9 @@ impl Session {
             unacknowledged: usage.buffered,
             unread: usage.held,
             buffer_bytes: usage.buffer_bytes,
+            discarded,
+            datagrams_dropped: datagrams.map_or((0, 0), |side| side.best_effort.dropped()),
+            path: datagrams.and_then(|side| side.path_stats()),
         }
     }
 }

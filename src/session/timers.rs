@@ -17,11 +17,20 @@ pub(crate) enum Timer {
     Keepalive,
     /// The close must have been taken by the carrier (R-9.1-1).
     Drain,
+    /// The initiator's last flight is sent again (R-6.10-2).
+    Retransmit,
 }
 
 impl Timer {
-    const ALL: [Self; 6] =
-        [Self::Handshake, Self::Verdict, Self::Confirmation, Self::Idle, Self::Keepalive, Self::Drain];
+    const ALL: [Self; 7] = [
+        Self::Handshake,
+        Self::Verdict,
+        Self::Confirmation,
+        Self::Idle,
+        Self::Keepalive,
+        Self::Drain,
+        Self::Retransmit,
+    ];
 }
 
 /// Which timers run, and until when.
@@ -95,7 +104,7 @@ mod tests {
     #[test]
     fn the_earliest_is_next_and_all_that_are_due_fire() {
         let mut timers = Timers::default();
-        for (timer, deadline) in Timer::ALL.into_iter().zip([40, 10, 50, 30, 20, 60]) {
+        for (timer, deadline) in Timer::ALL.into_iter().zip([40, 10, 50, 30, 20, 60, 70]) {
             timers.set(timer, at(deadline));
         }
         timers.stop(Timer::Verdict);

@@ -1,7 +1,6 @@
 //! The plaintext of a Data packet (specification, section 8.1): fragments of streams, controls, or a close; on datagram carriers also
 //! acknowledgements and best-effort datagrams.
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), expect(dead_code, reason = "waits for sessions on datagram carriers"))]
 
 mod acks;
 mod control;
@@ -14,7 +13,7 @@ use crate::event::{CloseSource, ProtocolCode};
 
 use super::tables;
 
-pub(crate) use acks::{EcnCounts, MAX_ACK_RANGES};
+pub(crate) use acks::MAX_ACK_RANGES;
 pub(crate) use control::Control;
 pub(crate) use view::PayloadView;
 pub(crate) use writer::{PayloadWriter, write_close};

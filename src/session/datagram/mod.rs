@@ -22,8 +22,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::carried::Carried;
-use super::datagram_queue::DatagramQueue;
 use super::recovery::{AckRanges, AckTiming, Recovery, Start};
+use super::stats::PathStats;
 use super::{Phase, Session};
 use crate::config::Carrier;
 use crate::ecn::{EcnCodepoint, EcnCounts};
@@ -116,8 +116,12 @@ impl DatagramSide {
             max_mtu: self.mtu.min(peer.max_packet),
             random: setup.random,
         };
+        let mut recovery = Recovery::new(&start);
+        if setup.waits_for_confirmation {
+            recovery.wait_for_confirmation();
+        }
         self.delivery = Some(Delivery {
-            recovery: Recovery::new(&start),
+            recovery,
             received: AckRanges::default(),
             timing: AckTiming::new(setup.max_ack_delay),
             marks: EcnCounts::default(),
@@ -135,10 +139,10 @@ impl DatagramSide {
     }
 
     /// Both ends know that the handshake is over.
-    pub(super) fn confirm(&mut self) {
+    pub(super) fn confirm(&mut self, now: Instant) {
         self.epilogue = None;
         if let Some(delivery) = &mut self.delivery {
-            delivery.recovery.on_handshake_confirmed();
+            delivery.recovery.on_handshake_confirmed(now);
         }
     }
 
@@ -154,6 +158,10 @@ impl DatagramSide {
         let ack = delivery.and_then(|delivery| delivery.timing.deadline());
         let deadlines = [recovery, ack, self.paths.deadline()];
         deadlines.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    pub(super) fn path_stats(&self) -> Option<PathStats> {
+        Some(self.delivery.as_ref()?.recovery.stats())
     }
 
     /// The session is over: nothing of it is sent or kept any more but what the application has not fetched.
@@ -178,6 +186,8 @@ impl DatagramSide {
 pub(super) struct DeliverySetup {
     pub(super) rate_control: crate::config::RateControl,
     pub(super) max_ack_delay: Duration,
+    /// The peer takes nothing before it has decided on this end.
+    pub(super) waits_for_confirmation: bool,
     pub(super) random: u64,
 }
 
@@ -193,7 +203,7 @@ impl Session {
         if let Some(delivery) = &mut side.delivery
             && matches!(self.phase, Phase::Open(_) | Phase::Undecided(_))
         {
-            let mut fates = fates::Fates::new(&mut self.streams, &mut self.shutdown);
+            let mut fates = fates::Fates::new(&mut self.streams, &mut self.shutdown, &mut delivery.received);
             delivery.recovery.on_timeout(now, &mut fates);
         }
     }

@@ -7,45 +7,10 @@
 //!                                            all test packets lost
 //! ```
 
-use crate::ecn::EcnCodepoint;
+use crate::ecn::{EcnCodepoint, EcnCounts};
 
 /// So many packets are marked before the path has shown that it carries marks.
 const TEST_PACKETS: u8 = 10;
-
-/// How many packets of each mark a receiver has got.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EcnCounts {
-    pub(crate) ect0: u64,
-    pub(crate) ect1: u64,
-    pub(crate) ce: u64,
-}
-
-impl EcnCounts {
-    /// Counts a packet that was received and has opened.
-    pub(crate) const fn count(&mut self, codepoint: EcnCodepoint) {
-        let counter = match codepoint {
-            EcnCodepoint::NotEct => return,
-            EcnCodepoint::Ect0 => &mut self.ect0,
-            EcnCodepoint::Ect1 => &mut self.ect1,
-            EcnCodepoint::Ce => &mut self.ce,
-        };
-        *counter = counter.saturating_add(1);
-    }
-
-    /// Whether anything was marked: else an acknowledgement need not mention it.
-    pub(crate) const fn is_zero(self) -> bool {
-        self.ect0 == 0 && self.ect1 == 0 && self.ce == 0
-    }
-
-    /// How much each has grown since `before`; `None` if one has shrunk, which counts do not do.
-    fn since(self, before: Self) -> Option<Self> {
-        Some(Self {
-            ect0: self.ect0.checked_sub(before.ect0)?,
-            ect1: self.ect1.checked_sub(before.ect1)?,
-            ce: self.ce.checked_sub(before.ce)?,
-        })
-    }
-}
 
 /// ECN as the sender on one path sees it.
 #[derive(Clone, Debug, Default)]

@@ -16,9 +16,10 @@ const PACKET_THRESHOLD: u64 = 3;
 /// So many packets ask again when no acknowledgement has come.
 const PROBES: u8 = 2;
 
-/// The backoff of probes stops doubling after so many, and at this length.
+/// The backoff of probes stops doubling after so many, and where it would pass this length (R-8.10-6): two packets every two seconds
+/// congest nothing, and an idle timeout of 30 s leaves room for enough of them to get through where a third is lost each way.
 const MAX_BACKOFF: u32 = 16;
-const MAX_PTO: Duration = Duration::from_secs(60);
+const MAX_BACKED_OFF: Duration = Duration::from_secs(2);
 
 /// Who hears of the fate of packets and of what they carried.
 pub(crate) trait Visitor<R> {
@@ -83,6 +84,8 @@ pub(crate) struct LossDetection<R> {
     rtt: RttEstimator,
     peer_max_ack_delay: Duration,
     is_confirmed: bool,
+    /// Packets sent before may have waited for the peer's handshake to end: they say nothing of round trips.
+    samples_from: Instant,
     largest_acked: Option<u64>,
     /// Everything below has been found acknowledged, lost or skipped.
     settled_below: u64,
@@ -105,6 +108,7 @@ impl<R: Copy> LossDetection<R> {
             rtt: RttEstimator::new(),
             peer_max_ack_delay,
             is_confirmed: false,
+            samples_from: Instant::ORIGIN,
             largest_acked: None,
             settled_below: first,
             loss_time: None,
@@ -118,8 +122,15 @@ impl<R: Copy> LossDetection<R> {
     }
 
     /// From now on the peer is held to its maximum delay (RFC 9002, section 5.3).
-    pub(crate) const fn on_handshake_confirmed(&mut self) {
+    pub(crate) fn on_handshake_confirmed(&mut self, now: Instant) {
         self.is_confirmed = true;
+        self.samples_from = self.samples_from.min(now);
+    }
+
+    /// The peer takes packets only once its handshake is over, which [`on_handshake_confirmed`](Self::on_handshake_confirmed) will
+    /// tell: until then, how long an answer takes is no round trip.
+    pub(crate) fn wait_for_confirmation(&mut self) {
+        self.samples_from = Instant::from_micros(u64::MAX);
     }
 
     /// Takes note of a packet and what it carries. It has the number [`SentPackets::next_number`].
@@ -155,7 +166,7 @@ impl<R: Copy> LossDetection<R> {
         let Some(newest) = newly.newest else {
             return Ok(outcome);
         };
-        if newest.number == largest && newly.any_ack_eliciting {
+        if newest.number == largest && newly.any_ack_eliciting && newest.info.time_sent >= self.samples_from {
             let max_ack_delay = self.is_confirmed.then_some(self.peer_max_ack_delay);
             self.rtt.update(now - newest.info.time_sent, ack_delay, max_ack_delay);
             self.lost_run.on_rtt_sample(now);
@@ -198,6 +209,17 @@ impl<R: Copy> LossDetection<R> {
     /// How long an acknowledgement may take, without backoff: what other timers are multiples of (RFC 9002, section 6.2.1).
     pub(crate) fn pto(&self) -> Duration {
         self.rtt.pto_base().saturating_add(self.peer_max_ack_delay)
+    }
+
+    /// Round trips are those of another path from now on.
+    pub(crate) fn on_new_path(&mut self) {
+        self.rtt = RttEstimator::new();
+        self.pto_count = 0;
+    }
+
+    /// Tells what the oldest packet carries that waits for its acknowledgement, as lost; it is still waited for.
+    pub(crate) fn repeat_oldest(&self, visitor: &mut impl Visitor<R>) {
+        self.sent.oldest_outstanding(self.settled_below).for_each(|&record| visitor.lost(record));
     }
 
     /// Hands back what packets in flight carry, as lost, without a word to the rate controller: the link is over.
@@ -325,7 +347,7 @@ impl<R: Copy> LossDetection<R> {
     /// The probe timeout with its backoff.
     fn probe_timeout(&self) -> Duration {
         let factor = 1_u32.checked_shl(self.pto_count.min(MAX_BACKOFF)).unwrap_or(u32::MAX);
-        self.pto().saturating_mul(factor).min(MAX_PTO)
+        self.pto().saturating_mul(factor).min(MAX_BACKED_OFF.max(self.pto()))
     }
 
     /// Lets go of packets whose story is over. A packet declared lost may be on its way for as long as a probe would take to be

@@ -24,8 +24,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub(crate) mod ack_ranges;
-pub(crate) mod ack_timing;
+mod ack_ranges;
+mod ack_timing;
 mod congestion_control;
 mod cubic;
 mod ecn;
@@ -33,8 +33,8 @@ mod ledger;
 mod loss_detection;
 mod new_reno;
 mod pacer;
-pub(crate) mod path;
-pub(crate) mod path_mtu;
+mod path;
+mod path_mtu;
 mod persistent_congestion;
 mod rate_controller;
 mod rtt_estimator;
@@ -46,12 +46,14 @@ mod tests;
 
 use core::time::Duration;
 
-pub(crate) use ack_ranges::AckRange;
-pub(crate) use ecn::EcnCounts;
+pub(crate) use ack_ranges::{AckRange, AckRanges};
+pub(crate) use ack_timing::{AckTiming, Arrival};
 pub(crate) use loss_detection::{AckError, Visitor};
+pub(crate) use path::{AmplificationLimit, PathValidation};
 
 use crate::config::RateControl;
-use crate::ecn::EcnCodepoint;
+use crate::ecn::{EcnCodepoint, EcnCounts};
+use crate::session::stats::PathStats;
 use crate::time::Instant;
 use congestion_control::CongestionControl;
 use ecn::EcnValidation;
@@ -101,23 +103,6 @@ pub(crate) enum Leave {
     Blocked,
 }
 
-/// How a link is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RecoveryStats {
-    pub(crate) smoothed_rtt: Duration,
-    pub(crate) min_rtt: Duration,
-    /// Bytes that may be in flight, and are.
-    pub(crate) window: u64,
-    pub(crate) bytes_in_flight: u64,
-    /// Packets declared lost, and those of them that were acknowledged after all.
-    pub(crate) packets_lost: u64,
-    pub(crate) packets_lost_in_error: u64,
-    /// How often the window was reduced.
-    pub(crate) congestion_events: u64,
-    pub(crate) mtu: u16,
-    pub(crate) is_ecn_capable: bool,
-}
-
 /// The sender's half for one link. `R` is what the owner wants back of what packets carry.
 #[derive(Debug)]
 pub(crate) struct Recovery<R> {
@@ -129,6 +114,7 @@ pub(crate) struct Recovery<R> {
     ecn: EcnValidation,
     path_mtu: PathMtu,
     skips: SkipSchedule,
+    start: Start,
 }
 
 impl<R: Copy> Recovery<R> {
@@ -142,6 +128,7 @@ impl<R: Copy> Recovery<R> {
             ecn: EcnValidation::default(),
             path_mtu,
             skips: SkipSchedule::new(start.first_number, start.random),
+            start: *start,
         }
     }
 
@@ -259,8 +246,13 @@ impl<R: Copy> Recovery<R> {
     }
 
     /// From now on the peer is held to its maximum delay.
-    pub(crate) const fn on_handshake_confirmed(&mut self) {
-        self.loss.on_handshake_confirmed();
+    pub(crate) fn on_handshake_confirmed(&mut self, now: Instant) {
+        self.loss.on_handshake_confirmed(now);
+    }
+
+    /// Packets sent before the handshake is confirmed wait for that at the peer.
+    pub(crate) fn wait_for_confirmation(&mut self) {
+        self.loss.wait_for_confirmation();
     }
 
     /// Hands back what packets in flight carry, as lost: the link is over.
@@ -269,13 +261,30 @@ impl<R: Copy> Recovery<R> {
         self.paced_until = None;
     }
 
+    /// The peer is at another address: what is known of the path to it begins anew (RFC 9000, section 9.4). Packets that are on their
+    /// way stay so.
+    pub(crate) fn on_new_path(&mut self) {
+        self.path_mtu = PathMtu::new(self.start.max_mtu);
+        self.congestion = CongestionControl::new(self.start.rate_control, self.path_mtu.mtu());
+        self.pacer = Pacer::default();
+        self.paced_until = None;
+        self.ecn = EcnValidation::default();
+        self.loss.on_new_path();
+    }
+
+    /// Hands back, as if it were lost, what the packet carries that has waited longest for an acknowledgement: for a probe that has
+    /// nothing new to say.
+    pub(crate) fn repeat_oldest(&self, visitor: &mut impl Visitor<R>) {
+        self.loss.repeat_oldest(visitor);
+    }
+
     /// How long an acknowledgement may take: what other timers are multiples of.
     pub(crate) fn pto(&self) -> Duration {
         self.loss.pto()
     }
 
-    pub(crate) fn stats(&self) -> RecoveryStats {
-        RecoveryStats {
+    pub(crate) fn stats(&self) -> PathStats {
+        PathStats {
             smoothed_rtt: self.loss.rtt().smoothed(),
             min_rtt: self.loss.rtt().min(),
             window: self.congestion.window(),

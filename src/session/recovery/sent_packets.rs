@@ -212,6 +212,14 @@ impl<R: Copy> SentPackets<R> {
         lost(packet.info, self.records_of(packet));
     }
 
+    /// What the oldest packet from number `from` on carries that carries anything and is neither acknowledged nor lost.
+    pub(crate) fn oldest_outstanding(&self, from: u64) -> impl Iterator<Item = &R> {
+        let skip = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let waits = |packet: &&SentPacket| packet.state == State::Outstanding && packet.records_len > 0;
+        let oldest = self.packets.iter().skip(skip).find(waits);
+        oldest.into_iter().flat_map(|packet| self.records_of(*packet))
+    }
+
     /// The packet `number`; `None` if it is no longer in the table, or not yet.
     pub(crate) fn get(&self, number: u64) -> Option<&SentPacket> {
         let index = number.checked_sub(self.first)?;

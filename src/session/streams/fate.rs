@@ -38,7 +38,7 @@ impl Streams {
             Carried::StreamCredit { unidirectional: false } => {
                 return self.opening.tell_again(Direction::Bidirectional);
             }
-            Carried::Shutdown => return,
+            Carried::Shutdown | Carried::Acks(_) => return,
             Carried::Fragment { stream, .. } => stream,
             Carried::Credit(stream) | Carried::Reset(stream) | Carried::Stop(stream) => stream,
         };

@@ -5,31 +5,20 @@ use core::ops::RangeInclusive;
 
 use flatbuffers::Vector;
 
+use crate::ecn::EcnCounts;
 use crate::packet::PacketNumber;
 use crate::wire::tables;
 
 /// The most ranges of packet numbers in a payload (R-8.1-8).
 pub(crate) const MAX_ACK_RANGES: usize = 32;
 
-/// How many packets have opened that came with each mark of explicit congestion notification, since the link began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EcnCounts {
-    /// Marked ECT(0).
-    pub(crate) ect0: u64,
-    /// Marked ECT(1).
-    pub(crate) ect1: u64,
-    /// Marked CE: congestion was met on the way.
-    pub(crate) ce: u64,
+/// Reads the counts of marks.
+pub(super) fn decode_ecn(raw: &tables::EcnCounts) -> EcnCounts {
+    EcnCounts { ect0: raw.ect0(), ect1: raw.ect1(), ce: raw.ce() }
 }
 
-impl EcnCounts {
-    pub(super) fn decode(raw: &tables::EcnCounts) -> Self {
-        Self { ect0: raw.ect0(), ect1: raw.ect1(), ce: raw.ce() }
-    }
-
-    pub(super) fn encode(self) -> tables::EcnCounts {
-        tables::EcnCounts::new(self.ect0, self.ect1, self.ce)
-    }
+pub(super) fn encode_ecn(counts: EcnCounts) -> tables::EcnCounts {
+    tables::EcnCounts::new(counts.ect0, counts.ect1, counts.ce)
 }
 
 /// The packets of a range, both ends included.

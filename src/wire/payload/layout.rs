@@ -30,7 +30,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use super::{EcnCounts, tables};
+use super::{acks, tables};
+use crate::ecn::EcnCounts;
 
 /// Length of a vector's length, and of an offset.
 pub(super) const WORD: usize = 4;
@@ -193,7 +194,7 @@ impl Layout {
                 put_words(buf, 0, &[28, 24 | 52 << 16]);
                 put_words(buf, 20, &[0, 4 << 16, 24]); // close and close_reason, padding and ecn
                 if let Some(place) = buf.get_mut(ECN_AT..).and_then(|rest| rest.first_chunk_mut()) {
-                    *place = ecn.encode().0;
+                    *place = acks::encode_ecn(ecn).0;
                 }
                 56
             }

@@ -5,7 +5,8 @@ use core::ops::RangeInclusive;
 
 use flatbuffers::Vector;
 
-use super::{Close, Control, EcnCounts, Fragment, MAX_CLOSE_REASON, PayloadError, acks, datagrams};
+use super::{Close, Control, Fragment, MAX_CLOSE_REASON, PayloadError, acks, datagrams};
+use crate::ecn::EcnCounts;
 use crate::event::CloseSource;
 use crate::wire::packet_parser::{Malformed, verified};
 use crate::wire::{Framing, tables};
@@ -33,7 +34,7 @@ impl<'a> PayloadView<'a> {
             data: bytes(payload.data()),
             acks: payload.acks().unwrap_or_default(),
             ack_delay: payload.ack_delay(),
-            ecn: payload.ecn().map(EcnCounts::decode),
+            ecn: payload.ecn().map(acks::decode_ecn),
             controls: payload.controls().unwrap_or_default(),
             datagrams: bytes(payload.datagrams()),
             close: close(payload.close(), bytes(payload.close_reason()))?,
@@ -69,8 +70,9 @@ impl<'a> PayloadView<'a> {
 
     /// Which packets the sender has received: ranges of numbers from the highest down, disjoint and not adjacent, at most
     /// [`MAX_ACK_RANGES`](super::MAX_ACK_RANGES). Numbers that were never sent may be among them.
-    pub(crate) fn acks(&self) -> impl Iterator<Item = RangeInclusive<u64>> + use<'a> {
-        self.acks.iter().map(acks::numbers)
+    pub(crate) fn acks(&self) -> impl Iterator<Item = RangeInclusive<u64>> + Clone + use<'a> {
+        let ranges = self.acks;
+        (0..ranges.len()).map(move |at| acks::numbers(ranges.get(at)))
     }
 
     /// For how long the sender had the highest of these packets before it sent this, in microseconds.

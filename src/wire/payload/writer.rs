@@ -7,7 +7,8 @@
 use core::ops::RangeInclusive;
 
 use super::layout::{ACK, CONTROL, FRAGMENT, Layout, NARROW, WIDE, WORD, put_words, word};
-use super::{Close, Control, EcnCounts, Fragment, MAX_ACK_RANGES, datagrams, tables};
+use super::{Close, Control, Fragment, MAX_ACK_RANGES, datagrams, tables};
+use crate::ecn::EcnCounts;
 use crate::event::CloseSource;
 
 /// Writes one payload: acknowledgements first, then controls, then datagrams, then fragments.

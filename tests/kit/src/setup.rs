@@ -26,6 +26,8 @@ use crate::{Pair, Rng};
 pub struct Setup {
     /// What both sessions draw their randomness from.
     pub seed: u64,
+    /// What the sessions run over.
+    pub carrier: Carrier,
     /// The agent that connects.
     pub initiator: Agent,
     /// The agent that accepts.
@@ -103,6 +105,7 @@ impl Default for Setup {
         let (initiator, responder) = (Agent::new(0xA1), Agent::new(0xB0));
         Self {
             seed: 1,
+            carrier: Carrier::Stream,
             expect: Expect::Pinned(responder.id()),
             admission: Admission::Only([initiator.id()].into()),
             initiator,
@@ -199,10 +202,8 @@ impl Setup {
         Rng::new(self.seed.wrapping_mul(2) + u64::from(role == Role::Responder)).fill(&mut seed);
         let seed = Seed::new(seed).expect("not all zeros");
         let session = match role {
-            Role::Initiator => {
-                Session::connect(now, Arc::new(self.client_config()), self.expect, Carrier::Stream, seed)
-            }
-            Role::Responder => Session::accept(now, Arc::new(self.server_config()), Carrier::Stream, seed),
+            Role::Initiator => Session::connect(now, Arc::new(self.client_config()), self.expect, self.carrier, seed),
+            Role::Responder => Session::accept(now, Arc::new(self.server_config()), self.carrier, seed),
         };
         session.expect("a configuration that can work")
     }

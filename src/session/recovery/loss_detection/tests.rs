@@ -37,7 +37,7 @@ struct Link {
 impl Link {
     fn new() -> Self {
         let mut loss = LossDetection::new(0, MS(25));
-        loss.on_handshake_confirmed();
+        loss.on_handshake_confirmed(Instant::ORIGIN);
         Self { loss, told: Told::default() }
     }
 
@@ -158,7 +158,7 @@ fn patience_has_an_end() {
     for _ in 0..200 {
         let deadline = link.loss.deadline().unwrap();
         let _ = link.loss.on_timeout(deadline, &mut link.told);
-        assert!(link.loss.deadline().unwrap() - deadline <= MAX_PTO);
+        assert!(link.loss.deadline().unwrap() - deadline <= MAX_BACKED_OFF);
     }
 }
 

@@ -91,7 +91,7 @@ impl Simulation {
             random: 0x9E37_79B9_7F4A_7C15,
         };
         let mut sender = Recovery::new(&start);
-        sender.on_handshake_confirmed();
+        sender.on_handshake_confirmed(Instant::ORIGIN);
         Self {
             link,
             now: Instant::from_micros(1_000_000),

@@ -3,6 +3,7 @@
 use core::ops::RangeInclusive;
 
 use super::*;
+use crate::ecn::EcnCounts;
 
 /// Everything that a payload can have but a close.
 #[derive(Clone, Debug, Default, PartialEq)]

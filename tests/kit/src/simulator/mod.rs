@@ -79,6 +79,7 @@ mod node;
 mod node_clock;
 mod paths;
 mod schedule;
+mod session_node;
 #[cfg(test)]
 mod tests;
 mod trace_hash;
@@ -94,6 +95,7 @@ pub use events::{Check, Occurrence};
 pub use meddler::Meddler;
 pub use network::NetworkStats;
 pub use node::{Incoming, Node, NodeId, Outgoing};
+pub use session_node::{Application, SessionNode};
 pub use traffic::Traffic;
 
 use crate::{Address, Conditions, LinkStats};
