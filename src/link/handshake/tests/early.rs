@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// R-6.10-6.
+/// R-6.10-11.
 #[test]
 fn of_each_kind_the_newest_waits_and_a_wrong_one_gives_way() {
     for suite in SUITES {
@@ -17,7 +17,7 @@ fn of_each_kind_the_newest_waits_and_a_wrong_one_gives_way() {
     }
 }
 
-/// R-6.10-6.
+/// R-6.10-11.
 #[test]
 fn a_wrong_one_that_waits_does_no_harm() {
     for suite in SUITES {
@@ -31,7 +31,7 @@ fn a_wrong_one_that_waits_does_no_harm() {
     }
 }
 
-/// R-6.10-6.
+/// R-6.10-11.
 #[test]
 fn what_is_longer_than_a_handshake_packet_does_not_wait() {
     let (mut initiator, mut responder, flight) = answered(Suite::X25519ChaCha20Poly1305);
@@ -45,7 +45,7 @@ fn what_is_longer_than_a_handshake_packet_does_not_wait() {
     assert!(responder.done.as_mut().unwrap().epilogue.as_mut().unwrap().take_data().is_some());
 }
 
-/// Only hybrid suites have a packet before InitiatorAuth. R-4.5-2, R-6.10-6.
+/// Only hybrid suites have a packet before InitiatorAuth. R-4.5-2, R-6.10-11.
 #[test]
 fn an_initiator_auth_that_waited_in_vain_does_not_spoil_the_kem_reply() {
     for suite in SUITES.into_iter().filter(|suite| suite.is_hybrid()) {

@@ -41,7 +41,7 @@ fn an_altered_sealed_packet_changes_nothing() {
 }
 
 /// Nothing protects an Accept but what follows it: an altered one is refused for its form or is a candidate that leads nowhere.
-/// R-6.10-4, R-6.10-5.
+/// R-6.10-8, R-6.10-9.
 #[test]
 fn an_altered_accept_does_not_keep_the_genuine_one_out() {
     for suite in SUITES {
@@ -56,7 +56,7 @@ fn an_altered_accept_does_not_keep_the_genuine_one_out() {
     }
 }
 
-/// R-4.1-5, R-6.10-7.
+/// R-4.1-5, R-6.10-4.
 #[test]
 fn an_altered_hello_is_refused_by_its_tag_and_at_a_half_open_responder_discarded() {
     let suite = Suite::X25519ChaCha20Poly1305;

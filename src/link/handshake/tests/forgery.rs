@@ -8,7 +8,7 @@ fn accept_of(flight: &[Vec<u8>]) -> &Vec<u8> {
     &flight[0]
 }
 
-/// R-6.10-4.
+/// R-6.10-8.
 #[test]
 fn eight_accepts_are_tried_and_the_genuine_one_among_them_wins() {
     for suite in SUITES {
@@ -32,7 +32,7 @@ fn eight_accepts_are_tried_and_the_genuine_one_among_them_wins() {
     }
 }
 
-/// R-6.10-3, R-6.10-5.
+/// R-6.10-10, R-6.10-9.
 #[test]
 fn a_whole_flight_of_another_identity_costs_its_sender_only() {
     for suite in SUITES {
@@ -51,7 +51,7 @@ fn a_whole_flight_of_another_identity_costs_its_sender_only() {
     }
 }
 
-/// R-5.4-3, R-6.10-5.
+/// R-5.4-3, R-6.10-9.
 #[test]
 fn a_flight_that_fails_in_its_signature_drops_its_candidate() {
     for suite in SUITES {
@@ -67,7 +67,7 @@ fn a_flight_that_fails_in_its_signature_drops_its_candidate() {
     }
 }
 
-/// The order in which a hybrid flight is sent, while a candidate that never goes on waits for the same packet. R-6.10-6.
+/// The order in which a hybrid flight is sent, while a candidate that never goes on waits for the same packet. R-6.10-11.
 #[cfg(feature = "hybrid")]
 #[test]
 fn a_forged_accept_of_another_suite_does_not_take_the_place_of_what_is_early() {
@@ -82,7 +82,7 @@ fn a_forged_accept_of_another_suite_does_not_take_the_place_of_what_is_early() {
     finish(&mut initiator, &mut responder, &flight);
 }
 
-/// R-6.2-3, R-6.10-5.
+/// R-6.2-3, R-6.10-9.
 #[test]
 fn an_owner_that_is_asked_can_refuse_one_and_accept_the_next() {
     for suite in SUITES {
@@ -105,7 +105,7 @@ fn an_owner_that_is_asked_can_refuse_one_and_accept_the_next() {
     }
 }
 
-/// R-6.10-5.
+/// R-6.10-9.
 #[test]
 fn an_owner_that_has_refused_everybody_goes_on_looking() {
     let suite = Suite::X25519ChaCha20Poly1305;
@@ -122,7 +122,7 @@ fn an_owner_that_has_refused_everybody_goes_on_looking() {
     assert_linked(&mut initiator, &mut responder);
 }
 
-/// R-6.10-1, R-6.10-7.
+/// R-6.10-1, R-6.10-4.
 #[test]
 fn another_hello_at_a_half_open_responder_is_discarded() {
     for suite in SUITES {

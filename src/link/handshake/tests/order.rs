@@ -22,7 +22,7 @@ fn has_all(packets: &[Vec<u8>], sequence: &[usize]) -> bool {
     (0..packets.len()).all(|at| sequence.contains(&at))
 }
 
-/// R-6.2-5, R-6.10-1, R-6.10-2, R-6.10-6.
+/// R-6.10-1, R-6.10-3, R-6.10-11.
 #[test]
 fn the_responders_flight_may_come_in_any_order_and_what_is_lost_comes_again() {
     for suite in SUITES {
@@ -48,7 +48,7 @@ fn the_responders_flight_may_come_in_any_order_and_what_is_lost_comes_again() {
     }
 }
 
-/// R-6.3-8, R-6.10-1, R-6.10-6, R-6.10-7, R-6.10-8.
+/// R-6.10-1, R-6.10-11, R-6.10-4, R-6.10-5.
 #[test]
 fn the_initiators_flight_may_come_in_any_order_too_and_data_with_it() {
     for suite in SUITES {
@@ -83,7 +83,7 @@ fn the_initiators_flight_may_come_in_any_order_too_and_data_with_it() {
     }
 }
 
-/// A link that loses, repeats and reorders: what the session's timers do with the flights brings both ends to the end. R-6.10-2.
+/// A link that loses, repeats and reorders: what the session's timers do with the flights brings both ends to the end. R-6.10-3.
 #[test]
 fn a_third_of_the_packets_may_get_lost_each_way() {
     for (seed, suite) in (0..400_u32).zip(SUITES.into_iter().cycle()) {
@@ -124,7 +124,7 @@ fn a_third_of_the_packets_may_get_lost_each_way() {
     }
 }
 
-/// R-6.10-8.
+/// R-6.10-5.
 #[test]
 fn only_the_very_packets_that_were_taken_are_repetitions() {
     let suite = SUITES[0];

@@ -79,7 +79,7 @@ fn no_retry_is_followed_once_somebody_has_proved_an_identity() {
     assert_linked(&mut initiator, &mut responder);
 }
 
-/// R-4.3-3, R-6.10-3.
+/// R-4.3-1, R-6.10-10.
 #[test]
 fn a_refuse_is_remembered_for_the_deadline_and_an_accept_still_wins() {
     for suite in SUITES {
@@ -101,7 +101,7 @@ fn a_refuse_is_remembered_for_the_deadline_and_an_accept_still_wins() {
     }
 }
 
-/// R-6.3-1, R-6.3-2, R-6.4-4.
+/// R-6.3-1, R-6.3-2, R-6.10-7.
 #[test]
 fn a_responder_that_refuses_waits_for_another_hello() {
     let suites = [Suite::X25519ChaCha20Poly1305];

@@ -19,7 +19,7 @@ fn longest_credentials(mtu: u16) -> usize {
     (0..=512).rev().find(fits).unwrap()
 }
 
-/// R-3.2-6, R-4.1-7, R-5.1-4, R-6.10-9.
+/// R-6.10-2, R-4.1-7, R-5.1-4, R-6.10-6.
 #[test]
 fn every_packet_fits_its_datagram_and_no_flight_is_thrice_the_hello() {
     assert_eq!(longest_credentials(1_232), 512);
@@ -46,7 +46,7 @@ fn every_packet_fits_its_datagram_and_no_flight_is_thrice_the_hello() {
     }
 }
 
-/// R-6.10-9: two datagrams instead of three.
+/// R-6.10-6: two datagrams instead of three.
 #[test]
 fn accept_and_responder_auth_share_a_datagram() {
     for suite in SUITES {
