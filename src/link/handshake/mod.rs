@@ -55,7 +55,6 @@ pub(crate) const RETRANSMIT_COPIES: usize = 2;
 
 /// A handshake in either role, on either kind of carrier.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a session has one, behind a box, and only until it is established")]
 pub(crate) enum Handshake {
     Initiator(Initiator),
     Responder(Responder),
