@@ -5,6 +5,7 @@ extern crate std;
 mod early;
 mod flips;
 mod forgery;
+mod hostile;
 mod order;
 mod retry;
 mod signer;
