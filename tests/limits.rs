@@ -92,6 +92,8 @@ fn limits_and_timeouts_of_a_configuration_have_bounds() {
     assert_eq!(with_timeouts(|timeouts| timeouts.verdict = zero), Err(ConfigError::Timeout("verdict")));
     assert_eq!(with_timeouts(|timeouts| timeouts.idle = Some(short)), Err(ConfigError::Timeout("idle")));
     assert_eq!(with_timeouts(|timeouts| timeouts.idle = Some(some)), Ok(()));
+    let no_time = with_timeouts(|timeouts| timeouts.datagram_handshake = Duration::ZERO);
+    assert_eq!(no_time, Err(ConfigError::Timeout("datagram_handshake")));
     let longest = Duration::from_millis(u32::MAX.into());
     assert_eq!(with_timeouts(|timeouts| timeouts.idle = Some(longest)), Ok(()));
     assert_eq!(with_timeouts(|timeouts| timeouts.idle = Some(longest + some)), Err(ConfigError::Timeout("idle")));

@@ -58,7 +58,7 @@ pub const MIN_MTU: u16 = 512;
 pub const MAX_MTU: u16 = 65_527;
 
 impl Carrier {
-    /// On datagram carriers: the longest handshake packet. A Hello is padded to it (R-4.1-7), no other is longer (R-3.2-6).
+    /// On datagram carriers: the longest handshake packet. A Hello is padded to it (R-4.1-7), no other is longer (R-6.10-2).
     pub(crate) fn handshake_mtu(self) -> Option<u16> {
         match self {
             Self::Stream => None,
@@ -247,7 +247,7 @@ impl Shared {
         }
     }
 
-    /// Every handshake packet has to fit one datagram (R-3.2-6). Only the suites and the credentials can make one too long.
+    /// Every handshake packet has to fit one datagram (R-6.10-2). Only the suites and the credentials can make one too long.
     fn validate_mtu(&self, carrier: Carrier, mtu: u16, role: Role) -> Result<(), ConfigError> {
         if !(MIN_MTU..=MAX_MTU).contains(&mtu) {
             return Err(ConfigError::Mtu);

@@ -9,9 +9,9 @@ use crate::crypto::hash::sha256;
 /// The last flight of the handshake, as the end that sent it and the end that took it keep it. To be dropped at the first Data packet
 /// of the peer's that shows that it needs no repetition any more.
 pub(crate) enum Epilogue {
-    /// Initiator: KemReply and InitiatorAuth, to be sent again until a Data packet of the responder's opens (R-6.10-2).
+    /// Initiator: KemReply and InitiatorAuth, to be sent again until a Data packet of the responder's opens (R-6.10-3).
     Unconfirmed(Vec<u8>),
-    /// Responder: how the initiator's last flight looks. If it comes again, the initiator has not been confirmed yet (R-6.10-8).
+    /// Responder: how the initiator's last flight looks. If it comes again, the initiator has not been confirmed yet (R-6.10-5).
     Answered {
         /// SHA-256 of KemReply, in hybrid suites, and of InitiatorAuth, as they came.
         flight: [Option<[u8; 32]>; 2],

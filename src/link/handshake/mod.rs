@@ -48,14 +48,13 @@ use crate::event::{CloseReason, PeerIncompatible};
 use crate::link::{DataKeys, Discarded};
 use crate::wire::{HEADER_LEN, Header};
 
-/// How long an initiator on a datagram carrier waits before it sends its last flight again, every time (R-6.10-2).
+/// How long an initiator on a datagram carrier waits before it sends its last flight again, every time (R-6.10-3).
 pub(crate) const RETRANSMIT_AFTER: Duration = Duration::from_secs(1);
-/// How many copies of a flight it then sends (R-6.10-2).
+/// How many copies of a flight it then sends (R-6.10-3).
 pub(crate) const RETRANSMIT_COPIES: usize = 2;
 
 /// A handshake in either role, on either kind of carrier.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a session has one, behind a box, and only until it is established")]
 pub(crate) enum Handshake {
     Initiator(Initiator),
     Responder(Responder),
@@ -75,7 +74,7 @@ pub(crate) enum Progress {
     /// Datagram carriers, responder: the Hello was answered with a Refuse, or with nothing; another one is awaited.
     Refused(PeerIncompatible),
     /// Datagram carriers, responder: the initiator has sent its Hello again. [`Handshake::flight`] is to be sent once more, as far as
-    /// what has been received from its address allows.
+    /// what has been received from its address allows (R-6.10-6).
     Repeat,
     /// It is over.
     Done(Box<Established>),

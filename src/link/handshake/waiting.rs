@@ -7,7 +7,7 @@ use super::Packet;
 use crate::packet::validator::MAX_HANDSHAKE_PACKET;
 use crate::wire::{Header, PacketKind};
 
-/// Keeps one packet of a kind, verbatim (R-6.10-6). A newer one takes the place of an older: whoever sends again sends the same.
+/// Keeps one packet of a kind, verbatim (R-6.10-11). A newer one takes the place of an older: whoever sends again sends the same.
 ///
 /// Nothing says yet that they are authentic. Of the kinds that follow another there are two in each direction, so there are at most
 /// two packets of at most 1,232 bytes here.

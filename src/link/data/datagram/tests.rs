@@ -140,6 +140,17 @@ fn the_last_number_and_the_last_packet_are_the_last() {
     assert_eq!(keys.seal_datagram(&mut unsealed()), None);
 }
 
+/// R-5.3-5: a peer that seals more than it may is not heard.
+#[test]
+fn a_key_opens_no_more_packets_than_it_may_seal() {
+    let (mut sender, mut receiver) = pair(AeadAlgorithm::Aes256Gcm);
+    assert_eq!(receiver.receive.left, 1 << 23);
+    receiver.receive.left = 1;
+    let packets = [sealed(&mut sender), sealed(&mut sender)];
+    assert_eq!(open(&mut receiver, &packets[0]), Ok(FIRST));
+    assert_eq!(open(&mut receiver, &packets[1]), Err(Discarded::DoesNotOpen));
+}
+
 /// R-5.3-7.
 #[test]
 fn numbers_that_are_left_out_leave_a_gap() {

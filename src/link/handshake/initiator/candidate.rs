@@ -27,9 +27,14 @@ pub(super) struct Candidate {
 enum Stage {
     #[cfg(feature = "hybrid")]
     KemOffer,
-    ResponderAuth(KemKey),
+    ResponderAuth {
+        kem_key: KemKey,
+    },
     /// Nothing: it has proved its identity.
-    Verified(KemKey, VerifiedPeer),
+    Verified {
+        kem_key: KemKey,
+        peer: VerifiedPeer,
+    },
 }
 
 impl Candidate {
@@ -39,7 +44,7 @@ impl Candidate {
         if keyed.suite.is_hybrid() {
             return Self { keyed, stage: Stage::KemOffer };
         }
-        Self { keyed, stage: Stage::ResponderAuth(KemKey::default()) }
+        Self { keyed, stage: Stage::ResponderAuth { kem_key: KemKey::default() } }
     }
 
     /// The kind of packet that comes next, if any does.
@@ -47,8 +52,8 @@ impl Candidate {
         match self.stage {
             #[cfg(feature = "hybrid")]
             Stage::KemOffer => Some(PacketKind::KemOffer),
-            Stage::ResponderAuth(_) => Some(PacketKind::ResponderAuth),
-            Stage::Verified(..) => None,
+            Stage::ResponderAuth { .. } => Some(PacketKind::ResponderAuth),
+            Stage::Verified { .. } => None,
         }
     }
 
@@ -68,9 +73,9 @@ impl Candidate {
                 let key = Box::new(*kem_offer(opened.body)?);
                 keyed.transcript.absorb(&opened.header);
                 keyed.transcript.absorb(opened.body);
-                self.stage = Stage::ResponderAuth(Some(key));
+                self.stage = Stage::ResponderAuth { kem_key: Some(key) };
             }
-            (Stage::ResponderAuth(kem_key), PacketKind::ResponderAuth) => {
+            (Stage::ResponderAuth { kem_key }, PacketKind::ResponderAuth) => {
                 let opened = keyed.open(shared, &keyed.responder, keyed.auth_number(), packet)?;
                 let pin = match expect {
                     Expect::Pinned(peer) => Some(peer),
@@ -80,7 +85,7 @@ impl Candidate {
                 let provider = shared.provider.as_ref();
                 let (peer, transcript) = VerifiedPeer::verify(provider, &expected, &keyed.transcript, &opened)?;
                 keyed.transcript = transcript;
-                self.stage = Stage::Verified(core::mem::take(kem_key), peer);
+                self.stage = Stage::Verified { kem_key: core::mem::take(kem_key), peer };
             }
             _ => return Err(PeerMisbehaved::UnexpectedPacket.into()),
         }
@@ -90,7 +95,7 @@ impl Candidate {
     /// Who it is, once it has proved it.
     pub(super) fn peer(&self) -> Option<(&VerifiedPeer, Suite)> {
         match &self.stage {
-            Stage::Verified(_, peer) => Some((peer, self.keyed.suite)),
+            Stage::Verified { peer, .. } => Some((peer, self.keyed.suite)),
             _ => None,
         }
     }
@@ -98,7 +103,7 @@ impl Candidate {
     /// Goes on with it, if it has proved who it is.
     pub(super) fn into_verified(self) -> Option<Verified> {
         match self.stage {
-            Stage::Verified(kem_key, peer) => Some(Verified { keyed: self.keyed, kem_key, peer }),
+            Stage::Verified { kem_key, peer } => Some(Verified { keyed: self.keyed, kem_key, peer }),
             _ => None,
         }
     }
@@ -109,8 +114,8 @@ impl Candidate {
         let name = match self.stage {
             #[cfg(feature = "hybrid")]
             Stage::KemOffer => 1,
-            Stage::ResponderAuth(_) => 2,
-            Stage::Verified(..) => 3,
+            Stage::ResponderAuth { .. } => 2,
+            Stage::Verified { .. } => 3,
         };
         (name, self.keyed.transcript.hash())
     }

@@ -12,7 +12,7 @@ use crate::link::handshake::Packet;
 use crate::link::handshake::waiting::WaitingRoom;
 use crate::wire::PacketKind;
 
-/// How many Accepts are tried at a time (R-6.10-4).
+/// How many Accepts are tried at a time (R-6.10-8).
 const MAX_CANDIDATES: usize = 8;
 
 /// SHA-256 of an Accept: what tells candidates apart.
@@ -39,7 +39,7 @@ impl Candidates {
     }
 
     /// Tries a sealed packet on the candidates. If none opens it, but one may still come or come so far that it does, the packet waits
-    /// (R-6.10-6).
+    /// (R-6.10-11).
     pub(super) fn offer(
         &mut self,
         config: &ClientConfig,
@@ -69,7 +69,7 @@ impl Candidates {
     }
 
     /// Whether the packet opens for one of the candidates that await its kind, which then has gone on with it. One under whose keys it
-    /// opens without being right is dropped, alone (R-6.10-5).
+    /// opens without being right is dropped, alone (R-6.10-9).
     fn try_all(&mut self, config: &ClientConfig, expect: Expect, packet: &Packet<'_>) -> Result<bool, CloseReason> {
         for at in 0..self.list.len() {
             let Some((_, candidate)) = self.list.get_mut(at) else { break };

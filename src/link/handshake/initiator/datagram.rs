@@ -98,7 +98,7 @@ impl DatagramInitiator {
         self.settle(generator, out)
     }
 
-    /// A Refuse can come from anybody: it is a hint, and acted on only if nothing better comes (R-6.10-3).
+    /// A Refuse can come from anybody: it is a hint, and acted on only if nothing better comes (R-6.10-10).
     fn on_refuse(&mut self, packet: &Packet<'_>) -> Result<Progress, Discarded> {
         let State::Trying(trying) = &self.state else { return Err(Discarded::Unexpected) };
         let code = trying.greeting.refused(packet)?;
@@ -192,7 +192,7 @@ impl DatagramInitiator {
         }
     }
 
-    /// Why the handshake has failed, at its deadline (R-6.10-3).
+    /// Why the handshake has failed, at its deadline (R-6.10-10).
     pub(crate) fn timeout_reason(&self) -> CloseReason {
         self.failure.unwrap_or(CloseReason::HandshakeTimeout)
     }

@@ -46,7 +46,7 @@ impl Greeting {
         (greeting, hello)
     }
 
-    /// Builds the Hello, now with this cookie and otherwise the same. Only answers to it count from here on.
+    /// Builds the Hello, now with this cookie and otherwise the same (R-4.1-8). Only answers to it count from here on.
     pub(super) fn hello(&mut self, config: &ClientConfig, expect: Expect, cookie: Option<&[u8; 32]>) -> Vec<u8> {
         let suites: Vec<u8> = config.shared.suites_on(self.carrier).into_iter().map(Suite::id).collect();
         let hello = Hello {

@@ -29,9 +29,9 @@ pub(crate) struct Initiator {
 
 /// What is awaited, with the secrets that it takes.
 enum State {
-    Accept(Greeting),
+    Accept(Box<Greeting>),
     /// The responder's proof, or the owner's verdict on it.
-    Candidate(Candidate),
+    Candidate(Box<Candidate>),
     Signature(Box<AwaitSignature>),
     /// The handshake is over, one way or the other.
     Over,
@@ -47,7 +47,7 @@ impl Initiator {
     ) -> Self {
         let (greeting, mut hello) = Greeting::new(&config, expect, Carrier::Stream, generator);
         out.append(&mut hello);
-        Self { config, expect, local_id: greeting.local_id(), state: State::Accept(greeting) }
+        Self { config, expect, local_id: greeting.local_id(), state: State::Accept(Box::new(greeting)) }
     }
 
     pub(crate) fn handle_packet(
@@ -61,7 +61,7 @@ impl Initiator {
         match (&mut self.state, packet.header.kind) {
             (State::Accept(greeting), PacketKind::Refuse) => Err(CloseReason::Refused(greeting.refused(&packet)?)),
             (State::Accept(greeting), PacketKind::Accept) => {
-                self.state = State::Candidate(greeting.answered(&self.config, &packet)?);
+                self.state = State::Candidate(Box::new(greeting.answered(&self.config, &packet)?));
                 Ok(Progress::Waiting)
             }
             (State::Candidate(candidate), kind) if candidate.awaits() == Some(kind) => {

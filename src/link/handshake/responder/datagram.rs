@@ -62,7 +62,7 @@ impl DatagramResponder {
     ) -> Result<Progress, Discarded> {
         match (&mut self.state, packet.header.kind) {
             (State::Hello, PacketKind::Hello) => self.on_hello(&packet, generator, out),
-            // R-6.10-7: one Hello is answered, always with the same bytes.
+            // R-6.10-4: one Hello is answered, always with the same bytes.
             (State::HalfOpen(half), PacketKind::Hello) if half.hello_hash == sha256(packet.bytes) => {
                 Ok(Progress::Repeat)
             }
@@ -77,7 +77,7 @@ impl DatagramResponder {
         }
     }
 
-    /// Answers a Hello with the whole flight, or with a Refuse, or not at all. Only in the first case anything has changed.
+    /// Answers a Hello with the whole flight, or with a Refuse, or not at all. Only in the first case anything has changed (R-6.10-7).
     fn on_hello(
         &mut self,
         packet: &Packet<'_>,
@@ -175,7 +175,7 @@ impl DatagramResponder {
 }
 
 impl HalfOpen {
-    /// Takes the packet that comes next and those that have waited for it; keeps one that comes early (R-6.10-6).
+    /// Takes the packet that comes next and those that have waited for it; keeps one that comes early (R-6.10-11).
     fn on_sealed(&mut self, config: &ServerConfig, packet: Packet<'_>) -> Result<Progress, Discarded> {
         let kind = packet.header.kind;
         if self.answered.awaits() == Some(kind) {

@@ -48,7 +48,7 @@ struct Asked {
 }
 
 /// The answer to a Hello, complete but for the signature.
-struct Answering {
+pub(super) struct Answering {
     keyed: Keyed,
     kem: KemHalf,
     asked: Asked,
@@ -59,15 +59,15 @@ struct Answering {
 }
 
 /// The packets that answer a Hello, ready to be sent.
-struct Answer {
-    accept: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) accept: Vec<u8>,
     /// Empty if the suite is not a hybrid one.
-    kem_offer: Vec<u8>,
-    auth: Vec<u8>,
+    pub(super) kem_offer: Vec<u8>,
+    pub(super) auth: Vec<u8>,
 }
 
 /// A Hello that has been answered: the initiator has still to prove who it is.
-struct Answered(Stage);
+pub(super) struct Answered(Stage);
 
 /// What is awaited of it.
 enum Stage {
@@ -99,7 +99,7 @@ type KemHalf = ();
 
 impl Answering {
     /// Prepares the whole flight: Accept, KemOffer (R-4.5-1), ResponderAuth.
-    fn new(
+    pub(super) fn new(
         config: &ServerConfig,
         carrier: Carrier,
         local_id: NonZeroU64,
@@ -139,7 +139,7 @@ impl Answering {
     }
 
     /// The signature, if the key is at hand.
-    fn sign(&self, signer: &Signer) -> Option<[u8; 64]> {
+    pub(super) fn sign(&self, signer: &Signer) -> Option<[u8; 64]> {
         self.auth.sign(signer)
     }
 
@@ -149,7 +149,7 @@ impl Answering {
     }
 
     /// The flight, and what waits for the initiator's.
-    fn complete(self, config: &ServerConfig, signature: &[u8; 64]) -> (Answered, Answer) {
+    pub(super) fn complete(self, config: &ServerConfig, signature: &[u8; 64]) -> (Answered, Answer) {
         let Self { mut keyed, kem, asked, auth, accept, kem_offer } = self;
         let shared = &config.shared;
         let (mut packet, transcript) = auth.complete(signature, &keyed.responder);
