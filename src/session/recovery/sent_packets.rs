@@ -23,8 +23,8 @@ pub(crate) const MAX_RECORDS: usize = 4 * MAX_TRACKED;
 /// Packets that count for nothing in flight are remembered no longer than this, for their like may never be acknowledged.
 const MAX_QUIET: usize = 256;
 
-/// How many skipped numbers are remembered after all: enough for those among [`MAX_TRACKED`] numbers.
-const MAX_SKIPPED: usize = 256;
+/// How many skipped numbers are remembered, also when their place in the table is gone.
+const MAX_SKIPPED: usize = 64;
 
 /// What the sender says of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +136,7 @@ impl<R: Copy> SentPackets<R> {
         if self.skipped.len() >= MAX_SKIPPED {
             self.skipped.pop_front();
         }
+        self.skipped.reserve_exact(MAX_SKIPPED.saturating_sub(self.skipped.len()));
         self.skipped.push_back(self.next_number());
         let info = PacketInfo {
             time_sent: now,
