@@ -25,6 +25,11 @@ impl CongestionControl {
         Self { controller: controller(kind, mtu), mtu, recovery_start: None, events: 0 }
     }
 
+    /// For a path that packets take from `now` on: those sent before say nothing of it.
+    pub(crate) fn on_new_path(kind: RateControl, mtu: u16, now: Instant, events: u64) -> Self {
+        Self { recovery_start: Some(now), events, ..Self::new(kind, mtu) }
+    }
+
     /// Bytes that may be in flight.
     pub(crate) fn window(&self) -> u64 {
         self.controller.window()

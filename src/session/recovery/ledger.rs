@@ -9,25 +9,15 @@ use crate::time::Instant;
 
 /// Stands between loss detection and the owner for one acknowledgement or timeout.
 pub(super) struct Ledger<'a, V> {
-    congestion: &'a CongestionControl,
-    path_mtu: &'a mut PathMtu,
-    ecn: &'a mut EcnValidation,
-    owner: &'a mut V,
-    now: Instant,
+    pub(super) congestion: &'a CongestionControl,
+    pub(super) path_mtu: &'a mut PathMtu,
+    pub(super) ecn: &'a mut EcnValidation,
+    pub(super) owner: &'a mut V,
+    pub(super) now: Instant,
+    /// Packets before this one took another path, and say nothing of this one.
+    pub(super) first_of_path: u64,
     /// Bytes acknowledged that say something of the window as it is now.
     pub(super) acked_bytes: u64,
-}
-
-impl<'a, V> Ledger<'a, V> {
-    pub(super) fn new(
-        congestion: &'a CongestionControl,
-        path_mtu: &'a mut PathMtu,
-        ecn: &'a mut EcnValidation,
-        owner: &'a mut V,
-        now: Instant,
-    ) -> Self {
-        Self { congestion, path_mtu, ecn, owner, now, acked_bytes: 0 }
-    }
 }
 
 impl<R, V: Visitor<R>> Visitor<R> for Ledger<'_, V> {
@@ -41,6 +31,9 @@ impl<R, V: Visitor<R>> Visitor<R> for Ledger<'_, V> {
 
     fn packet_acked(&mut self, packet: &AckedPacket) {
         let AckedPacket { number, info, was_lost } = *packet;
+        if number < self.first_of_path {
+            return;
+        }
         // What was declared lost has left the network before.
         if info.in_flight && !was_lost && self.congestion.is_current(info.time_sent) {
             self.acked_bytes = self.acked_bytes.saturating_add(u64::from(info.size));
@@ -53,6 +46,9 @@ impl<R, V: Visitor<R>> Visitor<R> for Ledger<'_, V> {
     }
 
     fn packet_lost(&mut self, number: u64, packet: &PacketInfo) {
+        if number < self.first_of_path {
+            return;
+        }
         if packet.mtu_probe {
             self.path_mtu.on_probe_lost(number, self.now);
         } else {

@@ -93,6 +93,8 @@ pub(crate) struct LossDetection<R> {
     pto_count: u32,
     probes_due: u8,
     lost_run: LostRun,
+    /// The first packet on the path that is used now: earlier ones say nothing of it.
+    first_of_path: u64,
     packets_lost: u64,
     packets_lost_in_error: u64,
 }
@@ -112,6 +114,7 @@ impl<R: Copy> LossDetection<R> {
             pto_count: 0,
             probes_due: 0,
             lost_run: LostRun::default(),
+            first_of_path: first,
             packets_lost: 0,
             packets_lost_in_error: 0,
         }
@@ -155,7 +158,7 @@ impl<R: Copy> LossDetection<R> {
         let Some(newest) = newly.newest else {
             return Ok(outcome);
         };
-        if newest.number == largest && newly.any_ack_eliciting {
+        if newest.number == largest && newly.any_ack_eliciting && newest.number >= self.first_of_path {
             let max_ack_delay = self.is_confirmed.then_some(self.peer_max_ack_delay);
             self.rtt.update(now - newest.info.time_sent, ack_delay, max_ack_delay);
             self.lost_run.on_rtt_sample(now);
@@ -198,6 +201,24 @@ impl<R: Copy> LossDetection<R> {
     /// How long an acknowledgement may take, without backoff: what other timers are multiples of (RFC 9002, section 6.2.1).
     pub(crate) fn pto(&self) -> Duration {
         self.rtt.pto_base().saturating_add(self.peer_max_ack_delay)
+    }
+
+    /// Packets take another path from now on: nothing is known of its round trip (RFC 9000, section 9.4).
+    pub(crate) fn on_new_path(&mut self) {
+        self.rtt = RttEstimator::new();
+        self.lost_run = LostRun::default();
+        self.first_of_path = self.sent.next_number();
+        self.pto_count = 0;
+    }
+
+    /// The number of the first packet on the path that is used now.
+    pub(crate) const fn first_of_path(&self) -> u64 {
+        self.first_of_path
+    }
+
+    /// How many probe timeouts in a row were not answered.
+    pub(crate) const fn unanswered(&self) -> u32 {
+        self.pto_count
     }
 
     /// Hands back what packets in flight carry, as lost, without a word to the rate controller: the link is over.

@@ -226,7 +226,16 @@ impl<R: Copy> Recovery<R> {
         visitor: &mut impl Visitor<R>,
     ) -> Result<(), AckError> {
         let bytes_in_flight = self.loss.sent().bytes_in_flight();
-        let mut ledger = Ledger::new(&self.congestion, &mut self.path_mtu, &mut self.ecn, visitor, now);
+        let first_of_path = self.loss.first_of_path();
+        let mut ledger = Ledger {
+            congestion: &self.congestion,
+            path_mtu: &mut self.path_mtu,
+            ecn: &mut self.ecn,
+            owner: visitor,
+            now,
+            first_of_path,
+            acked_bytes: 0,
+        };
         let outcome = self.loss.on_ack_received(ranges, ack_delay, now, &mut ledger)?;
         let bytes = ledger.acked_bytes;
         let Some(time_sent) = outcome.largest_time_sent else {
@@ -247,7 +256,16 @@ impl<R: Copy> Recovery<R> {
     /// Does what is due at a [`deadline`](Self::deadline).
     pub(crate) fn on_timeout(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
         self.paced_until = self.paced_until.filter(|&at| at > now);
-        let mut ledger = Ledger::new(&self.congestion, &mut self.path_mtu, &mut self.ecn, visitor, now);
+        let first_of_path = self.loss.first_of_path();
+        let mut ledger = Ledger {
+            congestion: &self.congestion,
+            path_mtu: &mut self.path_mtu,
+            ecn: &mut self.ecn,
+            owner: visitor,
+            now,
+            first_of_path,
+            acked_bytes: 0,
+        };
         let losses = self.loss.on_timeout(now, &mut ledger);
         self.on_losses(losses, now);
         self.congestion.on_mtu(self.path_mtu.mtu());
@@ -263,10 +281,27 @@ impl<R: Copy> Recovery<R> {
         self.loss.on_handshake_confirmed();
     }
 
+    /// Packets take another path from `now` on, which carries datagrams of at most `max_mtu` bytes: its rate, round trip, marks and
+    /// MTU have to be found out anew (RFC 9000, section 9.4). What is in flight stays so until it is acknowledged or lost.
+    pub(crate) fn on_new_path(&mut self, rate_control: RateControl, max_mtu: u16, now: Instant) {
+        self.loss.on_new_path();
+        self.path_mtu = PathMtu::new(max_mtu);
+        let events = self.congestion.events();
+        self.congestion = CongestionControl::on_new_path(rate_control, self.path_mtu.mtu(), now, events);
+        self.pacer = Pacer::default();
+        self.paced_until = None;
+        self.ecn.restart();
+    }
+
     /// Hands back what packets in flight carry, as lost: the link is over.
     pub(crate) fn abandon(&mut self, visitor: &mut impl Visitor<R>) {
         self.loss.abandon(visitor);
         self.paced_until = None;
+    }
+
+    /// How many probe timeouts in a row were not answered: after some the link is given up.
+    pub(crate) const fn unanswered(&self) -> u32 {
+        self.loss.unanswered()
     }
 
     /// How long an acknowledgement may take: what other timers are multiples of.
