@@ -211,11 +211,6 @@ impl<R: Copy> LossDetection<R> {
         self.pto_count = 0;
     }
 
-    /// The number of the first packet on the path that is used now.
-    pub(crate) const fn first_of_path(&self) -> u64 {
-        self.first_of_path
-    }
-
     /// How many probe timeouts in a row were not answered.
     pub(crate) const fn unanswered(&self) -> u32 {
         self.pto_count

@@ -8,17 +8,17 @@
 //!          -> AckTiming  when
 //!
 //!                        Recovery                     a sender's half
-//! ack, timeout ---> LossDetection -- records: acked, lost --> owner
+//! ack, timeout ---> LossDetection --- records acked, lost ---> owner
 //!                   | SentPackets     by number
 //!                   | RttEstimator    how long a round trip takes
 //!                   | LostRun         is congestion persistent
-//!                   |
-//!                   | packets acked, lost
-//!                   +--> CongestionControl -> RateController: NewReno, Cubic    how much in flight (SlowStart)
-//!                   +--> EcnValidation     does the path carry marks            before packets are lost
-//!                   +--> PathMtu           how large packets may be
-//! may I send? <---- window and Pacer       how soon
-//! number?     <---- SkipSchedule           which are left out
+//!                   v packets acked, lost
+//!                   CurrentPath
+//!                   | CongestionControl -> RateController: NewReno, Cubic (SlowStart)    how much in flight
+//!                   | Pacer           how soon
+//!                   | PathMtu         how large
+//!                   | EcnValidation   does the path carry marks
+//! next number <---- SkipSchedule      which are left out
 //!
 //! AmplificationLimit, PathValidation: is the peer at this address               one for each path
 //! ```
@@ -28,8 +28,8 @@ pub(crate) mod ack_ranges;
 pub(crate) mod ack_timing;
 mod congestion_control;
 mod cubic;
+mod current_path;
 mod ecn;
-mod ledger;
 mod loss_detection;
 mod new_reno;
 mod pacer;
@@ -53,12 +53,9 @@ pub(crate) use loss_detection::{AckError, Visitor};
 use crate::config::RateControl;
 use crate::ecn::EcnCodepoint;
 use crate::time::Instant;
-use congestion_control::CongestionControl;
-use ecn::EcnValidation;
-use ledger::Ledger;
+use current_path::{CurrentPath, Ledger};
 use loss_detection::{LossDetection, Losses};
-use pacer::{Pace, Pacer};
-use path_mtu::PathMtu;
+use pacer::Pace;
 use rate_controller::Acked;
 use sent_packets::PacketInfo;
 use skip_schedule::SkipSchedule;
@@ -122,25 +119,18 @@ pub(crate) struct RecoveryStats {
 #[derive(Debug)]
 pub(crate) struct Recovery<R> {
     loss: LossDetection<R>,
-    congestion: CongestionControl,
-    pacer: Pacer,
+    path: CurrentPath,
     /// When a sender that was told to wait may go on.
     paced_until: Option<Instant>,
-    ecn: EcnValidation,
-    path_mtu: PathMtu,
     skips: SkipSchedule,
 }
 
 impl<R: Copy> Recovery<R> {
     pub(crate) fn new(start: &Start) -> Self {
-        let path_mtu = PathMtu::new(start.max_mtu);
         Self {
             loss: LossDetection::new(start.first_number, start.peer_max_ack_delay),
-            congestion: CongestionControl::new(start.rate_control, path_mtu.mtu()),
-            pacer: Pacer::default(),
+            path: CurrentPath::new(start.rate_control, start.max_mtu, start.first_number),
             paced_until: None,
-            ecn: EcnValidation::default(),
-            path_mtu,
             skips: SkipSchedule::new(start.first_number, start.random),
         }
     }
@@ -180,17 +170,17 @@ impl<R: Copy> Recovery<R> {
     /// The size of packets: what is known to pass, and while probes are due no more than what any path carries, in case that large
     /// packets are swallowed.
     pub(crate) const fn packet_size(&self) -> u16 {
-        if self.probes_due() > 0 { self.path_mtu.base() } else { self.path_mtu.mtu() }
+        if self.probes_due() > 0 { self.path.mtu.base() } else { self.path.mtu.mtu() }
     }
 
     /// The size of a packet to send to learn whether such pass: padding will do. It needs no leave.
     pub(crate) fn mtu_probe_due(&self, now: Instant) -> Option<u16> {
-        self.path_mtu.probe_due(now).filter(|_| self.has_room())
+        self.path.mtu.probe_due(now).filter(|_| self.has_room())
     }
 
     /// What the next packet is to be marked with.
     pub(crate) const fn ecn(&self) -> EcnCodepoint {
-        self.ecn.codepoint()
+        self.path.ecn.codepoint()
     }
 
     /// Takes note that the packet [`next_number`](Self::next_number) leaves, marked with [`ecn`](Self::ecn), and of what it carries.
@@ -200,15 +190,15 @@ impl<R: Copy> Recovery<R> {
             size: packet.size,
             ack_eliciting: packet.ack_eliciting,
             in_flight: packet.ack_eliciting || packet.is_padded,
-            ecn: self.ecn.mark() == EcnCodepoint::Ect0,
+            ecn: self.path.ecn.mark() == EcnCodepoint::Ect0,
             mtu_probe: packet.is_mtu_probe,
         };
         if info.mtu_probe {
-            self.path_mtu.on_probe_sent(self.loss.sent().next_number(), packet.size);
+            self.path.mtu.on_probe_sent(self.loss.sent().next_number(), packet.size);
         }
         if info.in_flight {
             let pace = self.pace();
-            self.pacer.on_sent(u64::from(packet.size), &pace, now);
+            self.path.pacer.on_sent(u64::from(packet.size), &pace, now);
         }
         self.loss.on_packet_sent(info, records);
     }
@@ -226,54 +216,36 @@ impl<R: Copy> Recovery<R> {
         visitor: &mut impl Visitor<R>,
     ) -> Result<(), AckError> {
         let bytes_in_flight = self.loss.sent().bytes_in_flight();
-        let first_of_path = self.loss.first_of_path();
-        let mut ledger = Ledger {
-            congestion: &self.congestion,
-            path_mtu: &mut self.path_mtu,
-            ecn: &mut self.ecn,
-            owner: visitor,
-            now,
-            first_of_path,
-            acked_bytes: 0,
-        };
+        let mut ledger = Ledger::new(&mut self.path, visitor, now);
         let outcome = self.loss.on_ack_received(ranges, ack_delay, now, &mut ledger)?;
         let bytes = ledger.acked_bytes;
         let Some(time_sent) = outcome.largest_time_sent else {
             return Ok(());
         };
-        let is_marked = outcome.is_latest && self.ecn.on_ack(ecn_counts, outcome.newly_acked_ecn);
-        let is_reduced = is_marked && self.congestion.on_congestion(time_sent, now);
+        let is_marked = outcome.is_latest && self.path.ecn.on_ack(ecn_counts, outcome.newly_acked_ecn);
+        let is_reduced = is_marked && self.path.congestion.on_congestion(time_sent, now);
         if !self.on_losses(outcome.losses, now) && !is_reduced {
-            let is_window_limited = self.congestion.is_window_limited(bytes_in_flight);
+            let is_window_limited = self.path.congestion.is_window_limited(bytes_in_flight);
             let smoothed_rtt = self.loss.rtt().smoothed();
             let rtt_sample = outcome.rtt_sample;
-            self.congestion.on_ack(&Acked { bytes, time_sent, smoothed_rtt, rtt_sample, is_window_limited, now });
+            self.path.congestion.on_ack(&Acked { bytes, time_sent, smoothed_rtt, rtt_sample, is_window_limited, now });
         }
-        self.congestion.on_mtu(self.path_mtu.mtu());
+        self.path.congestion.on_mtu(self.path.mtu.mtu());
         Ok(())
     }
 
     /// Does what is due at a [`deadline`](Self::deadline).
     pub(crate) fn on_timeout(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
         self.paced_until = self.paced_until.filter(|&at| at > now);
-        let first_of_path = self.loss.first_of_path();
-        let mut ledger = Ledger {
-            congestion: &self.congestion,
-            path_mtu: &mut self.path_mtu,
-            ecn: &mut self.ecn,
-            owner: visitor,
-            now,
-            first_of_path,
-            acked_bytes: 0,
-        };
+        let mut ledger = Ledger::new(&mut self.path, visitor, now);
         let losses = self.loss.on_timeout(now, &mut ledger);
         self.on_losses(losses, now);
-        self.congestion.on_mtu(self.path_mtu.mtu());
+        self.path.congestion.on_mtu(self.path.mtu.mtu());
     }
 
     /// When something is due: packets are lost, probes have to be sent, or the pace allows another packet.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.loss.deadline(), self.paced_until, self.path_mtu.deadline()].into_iter().flatten().min()
+        [self.loss.deadline(), self.paced_until, self.path.mtu.deadline()].into_iter().flatten().min()
     }
 
     /// From now on the peer is held to its maximum delay.
@@ -285,12 +257,8 @@ impl<R: Copy> Recovery<R> {
     /// MTU have to be found out anew (RFC 9000, section 9.4). What is in flight stays so until it is acknowledged or lost.
     pub(crate) fn on_new_path(&mut self, rate_control: RateControl, max_mtu: u16, now: Instant) {
         self.loss.on_new_path();
-        self.path_mtu = PathMtu::new(max_mtu);
-        let events = self.congestion.events();
-        self.congestion = CongestionControl::on_new_path(rate_control, self.path_mtu.mtu(), now, events);
-        self.pacer = Pacer::default();
+        self.path.change(rate_control, max_mtu, self.loss.sent().next_number(), now);
         self.paced_until = None;
-        self.ecn.restart();
     }
 
     /// Hands back what packets in flight carry, as lost: the link is over.
@@ -313,13 +281,13 @@ impl<R: Copy> Recovery<R> {
         RecoveryStats {
             smoothed_rtt: self.loss.rtt().smoothed(),
             min_rtt: self.loss.rtt().min(),
-            window: self.congestion.window(),
+            window: self.path.congestion.window(),
             bytes_in_flight: self.loss.sent().bytes_in_flight(),
             packets_lost: self.loss.packets_lost(),
             packets_lost_in_error: self.loss.packets_lost_in_error(),
-            congestion_events: self.congestion.events(),
-            mtu: self.path_mtu.mtu(),
-            is_ecn_capable: self.ecn.is_capable(),
+            congestion_events: self.path.congestion.events(),
+            mtu: self.path.mtu.mtu(),
+            is_ecn_capable: self.path.ecn.is_capable(),
         }
     }
 
@@ -328,16 +296,15 @@ impl<R: Copy> Recovery<R> {
             return Leave::Now;
         }
         let in_flight = self.loss.sent().bytes_in_flight().saturating_add(bytes);
-        if in_flight > self.congestion.window() || !self.has_room() {
+        if in_flight > self.path.congestion.window() || !self.has_room() {
             return Leave::Blocked;
         }
         let pace = self.pace();
-        self.pacer.delay(bytes, &pace, now).map_or(Leave::Now, Leave::At)
+        self.path.pacer.delay(bytes, &pace, now).map_or(Leave::Now, Leave::At)
     }
 
     fn pace(&self) -> Pace {
-        let smoothed_rtt = self.loss.rtt().smoothed();
-        Pace { window: self.congestion.window(), smoothed_rtt, mtu: self.path_mtu.mtu() }
+        self.path.pace(self.loss.rtt().smoothed())
     }
 
     /// Tells the rate controller of losses. Whether that reduced the window.
@@ -345,9 +312,9 @@ impl<R: Copy> Recovery<R> {
         let Some(time_sent) = losses.last_time_sent else {
             return false;
         };
-        let is_reduced = self.congestion.on_congestion(time_sent, now);
+        let is_reduced = self.path.congestion.on_congestion(time_sent, now);
         if losses.is_persistent {
-            self.congestion.on_persistent_congestion();
+            self.path.congestion.on_persistent_congestion();
         }
         is_reduced || losses.is_persistent
     }
