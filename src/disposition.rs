@@ -4,6 +4,8 @@
 
 use core::fmt;
 
+use crate::event::PeerIncompatible;
+
 /// What became of a datagram that was handed in. There is nothing to do about either; it is for figures and for debugging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Disposition {
@@ -38,6 +40,8 @@ pub enum Discarded {
     DoesNotOpen,
     /// A handshake packet whose body is not well formed, or says what this end cannot have asked for.
     Malformed,
+    /// A Hello that asks for what is not served here. Its sender has been told, unless only those are answered who know the identity.
+    Refused(PeerIncompatible),
     /// The session has ended.
     Ended,
 }
@@ -45,6 +49,7 @@ pub enum Discarded {
 impl fmt::Display for Discarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Refused(what) => return write!(f, "a Hello that was refused: {what}"),
             Self::NotAiTcp => "not an AI-TCP packet",
             Self::UnexpectedPacket => "a packet that has no place here",
             Self::PacketLength => "a packet of a length that is not allowed",

@@ -28,6 +28,9 @@ impl Session {
         for deadline in self.timers.deadlines() {
             sink(&deadline.map_or(u64::MAX, Instant::as_micros).to_le_bytes());
         }
+        if let Some(side) = &self.datagrams {
+            side.digest(sink);
+        }
         sink(self.outbox.waiting());
         sink(alloc::format!("{:?}", self.news).as_bytes());
         sink(alloc::format!("{:?}", self.counters).as_bytes());

@@ -181,6 +181,7 @@ impl Session {
             rate_control: shared.rate_control,
             max_ack_delay: shared.timeouts.max_ack_delay,
             waits_for_confirmation: matches!(self.config, Config::Client(_)),
+            max_packets: shared.limits.packets_in_flight.into(),
             random: u64::from_le_bytes(random),
         };
         side.establish(keys, peer, &setup);

@@ -29,6 +29,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
+pub(crate) use datagram::max_bytes as datagram_max_bytes;
 pub use datagram::{Meta, PathId};
 pub use handshake::HandshakeInfo;
 pub use owner::Owner;

@@ -45,6 +45,8 @@ pub struct PathStats {
     pub window: u64,
     /// Bytes that are.
     pub bytes_in_flight: u64,
+    /// How many probe timeouts have passed in a row without an answer.
+    pub unanswered_probes: u32,
     /// Packets declared lost.
     pub packets_lost: u64,
     /// Those of them that were acknowledged after all.

@@ -22,10 +22,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::carried::Carried;
+use super::datagram_queue::DatagramQueue;
 use super::recovery::{AckRanges, AckTiming, Recovery, Start};
 use super::stats::PathStats;
 use super::{Phase, Session};
-use crate::config::Carrier;
+use crate::config::{Carrier, Limits, RateControl};
 use crate::ecn::{EcnCodepoint, EcnCounts};
 use crate::link::{DataKeys, Epilogue};
 use crate::packet::PacketNumber;
@@ -54,6 +55,9 @@ pub struct Meta {
 pub(super) struct DatagramSide {
     /// The longest datagram that the carrier takes.
     mtu: u16,
+    /// The longest datagram that both ends take.
+    max_mtu: u16,
+    rate_control: RateControl,
     paths: Paths,
     /// What both ends may still need of the handshake.
     epilogue: Option<Epilogue>,
@@ -91,6 +95,8 @@ impl DatagramSide {
         let Carrier::Datagram { mtu } = carrier else { return None };
         Some(Box::new(Self {
             mtu,
+            max_mtu: mtu,
+            rate_control: RateControl::default(),
             paths: Paths::new(is_responder),
             epilogue: None,
             best_effort: BestEffort::default(),
@@ -109,11 +115,14 @@ impl DatagramSide {
     pub(super) fn establish(&mut self, keys: &DataKeys, peer: &Params, setup: &DeliverySetup) {
         self.paths.validate_active();
         self.best_effort.set_peer(peer.max_datagram);
+        self.max_mtu = self.mtu.min(peer.max_packet);
+        self.rate_control = setup.rate_control;
         let start = Start {
             first_number: keys.next_number().map_or(u64::MAX, PacketNumber::get),
             peer_max_ack_delay: Duration::from_millis(peer.max_ack_delay_ms.into()),
             rate_control: setup.rate_control,
-            max_mtu: self.mtu.min(peer.max_packet),
+            max_mtu: self.max_mtu,
+            max_packets: setup.max_packets,
             random: setup.random,
         };
         let mut recovery = Recovery::new(&start);
@@ -184,11 +193,22 @@ impl DatagramSide {
 
 /// What is not the peer's to say of how packets are sent.
 pub(super) struct DeliverySetup {
-    pub(super) rate_control: crate::config::RateControl,
+    pub(super) rate_control: RateControl,
     pub(super) max_ack_delay: Duration,
     /// The peer takes nothing before it has decided on this end.
     pub(super) waits_for_confirmation: bool,
+    pub(super) max_packets: usize,
     pub(super) random: u64,
+}
+
+/// The most heap for what is kept of packets and best-effort datagrams (see [`Limits::max_bytes`]).
+pub(crate) const fn max_bytes(limits: &Limits) -> usize {
+    let packets = Recovery::<Carried>::max_bytes(limits.packets_in_flight as usize);
+    let one_way = match limits.max_datagram {
+        0 => 0,
+        longest => DatagramQueue::max_bytes(limits.datagram_queue as usize, longest as usize),
+    };
+    packets.saturating_add(one_way.saturating_mul(2))
 }
 
 /// How long a round trip is taken to be before one was measured, as a probe timeout (RFC 9002, section 6.2.2).

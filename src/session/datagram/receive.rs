@@ -66,6 +66,7 @@ impl Session {
         let progress = handshake.handle_packet(packet, &mut self.generator, self.outbox.tail());
         match progress {
             Err(Rejection::Discarded(what)) => return Err(what.into()),
+            Ok(Progress::Refused(what)) => return Err(Discarded::Refused(what)),
             Ok(Progress::Repeat) => self.repeat_flight(1),
             progress => self.advance_handshake(progress),
         }
@@ -199,7 +200,7 @@ impl Session {
                 if side.paths.on_response(data, now)
                     && let Some(delivery) = &mut side.delivery
                 {
-                    delivery.recovery.on_new_path();
+                    delivery.recovery.on_new_path(side.rate_control, side.max_mtu, now);
                 }
             }
             _ => {}

@@ -58,6 +58,7 @@ impl AckRanges {
     }
 
     /// Whether `number` is remembered.
+    #[cfg(test)]
     pub(crate) fn contains(&self, number: u64) -> bool {
         self.range_of(number).is_some()
     }

@@ -6,6 +6,7 @@ use super::ack_ranges::AckRanges;
 use crate::time::Instant;
 
 /// How long an acknowledgement may wait for company, unless agreed otherwise.
+#[cfg(test)]
 pub(crate) const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
 
 /// So many packets that ask for an acknowledgement get one at once.

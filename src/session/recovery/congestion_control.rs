@@ -25,6 +25,11 @@ impl CongestionControl {
         Self { controller: controller(kind, mtu), mtu, recovery_start: None, events: 0 }
     }
 
+    /// For a path that packets take from `now` on: those sent before say nothing of it.
+    pub(crate) fn on_new_path(kind: RateControl, mtu: u16, now: Instant, events: u64) -> Self {
+        Self { recovery_start: Some(now), events, ..Self::new(kind, mtu) }
+    }
+
     /// Bytes that may be in flight.
     pub(crate) fn window(&self) -> u64 {
         self.controller.window()
@@ -73,10 +78,12 @@ impl CongestionControl {
         self.controller.on_persistent_congestion();
     }
 
-    /// Tells of a new size of packets.
+    /// Tells of the size of packets, which may have changed.
     pub(crate) fn on_mtu(&mut self, mtu: u16) {
-        self.mtu = mtu;
-        self.controller.on_mtu(mtu);
+        if mtu != self.mtu {
+            self.mtu = mtu;
+            self.controller.on_mtu(mtu);
+        }
     }
 }
 
@@ -133,6 +140,31 @@ mod tests {
         });
         assert_eq!(control.window(), 7_200);
         assert!(control.is_window_limited(3_600) && !control.is_window_limited(3_599));
+    }
+
+    /// CUBIC climbs from where packets were lost, and a new size begins the climb anew.
+    #[test]
+    fn a_size_that_has_not_changed_changes_nothing() {
+        let climb = |mtu: &dyn Fn(u64) -> u16| {
+            let mut control = CongestionControl::new(RateControl::Cubic, 1_200);
+            control.on_congestion(at(0), at(0));
+            let smoothed_rtt = Duration::from_millis(100);
+            for millis in (100..10_000).step_by(100) {
+                control.on_mtu(mtu(millis));
+                let (bytes, time_sent, now) = (control.window(), at(millis - 99), at(millis));
+                control.on_ack(&Acked {
+                    bytes,
+                    time_sent,
+                    smoothed_rtt,
+                    rtt_sample: None,
+                    is_window_limited: true,
+                    now,
+                });
+            }
+            control.window()
+        };
+        let (same, changing) = (climb(&|_| 1_200), climb(&|millis| 1_200 + (millis / 100 % 2) as u16));
+        assert!(2 * same > 3 * changing, "{same} {changing}");
     }
 
     #[test]

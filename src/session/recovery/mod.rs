@@ -8,17 +8,17 @@
 //!          -> AckTiming  when
 //!
 //!                        Recovery                     a sender's half
-//! ack, timeout ---> LossDetection -- records: acked, lost --> owner
+//! ack, timeout ---> LossDetection --- records acked, lost ---> owner
 //!                   | SentPackets     by number
 //!                   | RttEstimator    how long a round trip takes
 //!                   | LostRun         is congestion persistent
-//!                   |
-//!                   | packets acked, lost
-//!                   +--> CongestionControl -> RateController: NewReno, Cubic    how much in flight (SlowStart)
-//!                   +--> EcnValidation     does the path carry marks            before packets are lost
-//!                   +--> PathMtu           how large packets may be
-//! may I send? <---- window and Pacer       how soon
-//! number?     <---- SkipSchedule           which are left out
+//!                   v packets acked, lost
+//!                   CurrentPath
+//!                   | CongestionControl -> RateController: NewReno, Cubic (SlowStart)    how much in flight
+//!                   | Pacer           how soon
+//!                   | PathMtu         how large
+//!                   | EcnValidation   does the path carry marks
+//! next number <---- SkipSchedule      which are left out
 //!
 //! AmplificationLimit, PathValidation: is the peer at this address               one for each path
 //! ```
@@ -28,8 +28,8 @@ mod ack_ranges;
 mod ack_timing;
 mod congestion_control;
 mod cubic;
+mod current_path;
 mod ecn;
-mod ledger;
 mod loss_detection;
 mod new_reno;
 mod pacer;
@@ -55,14 +55,11 @@ use crate::config::RateControl;
 use crate::ecn::{EcnCodepoint, EcnCounts};
 use crate::session::stats::PathStats;
 use crate::time::Instant;
-use congestion_control::CongestionControl;
-use ecn::EcnValidation;
-use ledger::Ledger;
+use current_path::{CurrentPath, Ledger};
 use loss_detection::{LossDetection, Losses};
-use pacer::{Pace, Pacer};
-use path_mtu::PathMtu;
+use pacer::Pace;
 use rate_controller::Acked;
-use sent_packets::PacketInfo;
+use sent_packets::{PacketInfo, SentPackets};
 use skip_schedule::SkipSchedule;
 
 /// What a link is like when its recovery begins.
@@ -75,6 +72,8 @@ pub(crate) struct Start {
     pub(crate) rate_control: RateControl,
     /// The largest datagram that the carrier takes.
     pub(crate) max_mtu: u16,
+    /// How many packets may be kept track of at a time.
+    pub(crate) max_packets: usize,
     /// Eight random bytes, unknown to the peer.
     pub(crate) random: u64,
 }
@@ -107,28 +106,26 @@ pub(crate) enum Leave {
 #[derive(Debug)]
 pub(crate) struct Recovery<R> {
     loss: LossDetection<R>,
-    congestion: CongestionControl,
-    pacer: Pacer,
+    path: CurrentPath,
     /// When a sender that was told to wait may go on.
     paced_until: Option<Instant>,
-    ecn: EcnValidation,
-    path_mtu: PathMtu,
     skips: SkipSchedule,
-    start: Start,
 }
 
 impl<R: Copy> Recovery<R> {
+    /// The most heap for so many packets.
+    pub(crate) const fn max_bytes(packets: usize) -> usize {
+        SentPackets::<R>::max_bytes(packets)
+    }
+
     pub(crate) fn new(start: &Start) -> Self {
-        let path_mtu = PathMtu::new(start.max_mtu);
+        let mut loss = LossDetection::new(start.first_number, start.peer_max_ack_delay);
+        loss.set_limit(start.max_packets);
         Self {
-            loss: LossDetection::new(start.first_number, start.peer_max_ack_delay),
-            congestion: CongestionControl::new(start.rate_control, path_mtu.mtu()),
-            pacer: Pacer::default(),
+            loss,
+            path: CurrentPath::new(start.rate_control, start.max_mtu, start.first_number),
             paced_until: None,
-            ecn: EcnValidation::default(),
-            path_mtu,
             skips: SkipSchedule::new(start.first_number, start.random),
-            start: *start,
         }
     }
 
@@ -167,17 +164,17 @@ impl<R: Copy> Recovery<R> {
     /// The size of packets: what is known to pass, and while probes are due no more than what any path carries, in case that large
     /// packets are swallowed.
     pub(crate) const fn packet_size(&self) -> u16 {
-        if self.probes_due() > 0 { self.path_mtu.base() } else { self.path_mtu.mtu() }
+        if self.probes_due() > 0 { self.path.mtu.base() } else { self.path.mtu.mtu() }
     }
 
     /// The size of a packet to send to learn whether such pass: padding will do. It needs no leave.
     pub(crate) fn mtu_probe_due(&self, now: Instant) -> Option<u16> {
-        self.path_mtu.probe_due(now).filter(|_| self.has_room())
+        self.path.mtu.probe_due(now).filter(|_| self.has_room())
     }
 
     /// What the next packet is to be marked with.
     pub(crate) const fn ecn(&self) -> EcnCodepoint {
-        self.ecn.codepoint()
+        self.path.ecn.codepoint()
     }
 
     /// Takes note that the packet [`next_number`](Self::next_number) leaves, marked with [`ecn`](Self::ecn), and of what it carries.
@@ -187,15 +184,15 @@ impl<R: Copy> Recovery<R> {
             size: packet.size,
             ack_eliciting: packet.ack_eliciting,
             in_flight: packet.ack_eliciting || packet.is_padded,
-            ecn: self.ecn.mark() == EcnCodepoint::Ect0,
+            ecn: self.path.ecn.mark() == EcnCodepoint::Ect0,
             mtu_probe: packet.is_mtu_probe,
         };
         if info.mtu_probe {
-            self.path_mtu.on_probe_sent(self.loss.sent().next_number(), packet.size);
+            self.path.mtu.on_probe_sent(self.loss.sent().next_number(), packet.size);
         }
         if info.in_flight {
             let pace = self.pace();
-            self.pacer.on_sent(u64::from(packet.size), &pace, now);
+            self.path.pacer.on_sent(u64::from(packet.size), &pace, now);
         }
         self.loss.on_packet_sent(info, records);
     }
@@ -213,36 +210,36 @@ impl<R: Copy> Recovery<R> {
         visitor: &mut impl Visitor<R>,
     ) -> Result<(), AckError> {
         let bytes_in_flight = self.loss.sent().bytes_in_flight();
-        let mut ledger = Ledger::new(&self.congestion, &mut self.path_mtu, &mut self.ecn, visitor, now);
+        let mut ledger = Ledger::new(&mut self.path, visitor, now);
         let outcome = self.loss.on_ack_received(ranges, ack_delay, now, &mut ledger)?;
         let bytes = ledger.acked_bytes;
         let Some(time_sent) = outcome.largest_time_sent else {
             return Ok(());
         };
-        let is_marked = outcome.is_latest && self.ecn.on_ack(ecn_counts, outcome.newly_acked_ecn);
-        let is_reduced = is_marked && self.congestion.on_congestion(time_sent, now);
+        let is_marked = outcome.is_latest && self.path.ecn.on_ack(ecn_counts, outcome.newly_acked_ecn);
+        let is_reduced = is_marked && self.path.congestion.on_congestion(time_sent, now);
         if !self.on_losses(outcome.losses, now) && !is_reduced {
-            let is_window_limited = self.congestion.is_window_limited(bytes_in_flight);
+            let is_window_limited = self.path.congestion.is_window_limited(bytes_in_flight);
             let smoothed_rtt = self.loss.rtt().smoothed();
             let rtt_sample = outcome.rtt_sample;
-            self.congestion.on_ack(&Acked { bytes, time_sent, smoothed_rtt, rtt_sample, is_window_limited, now });
+            self.path.congestion.on_ack(&Acked { bytes, time_sent, smoothed_rtt, rtt_sample, is_window_limited, now });
         }
-        self.congestion.on_mtu(self.path_mtu.mtu());
+        self.path.congestion.on_mtu(self.path.mtu.mtu());
         Ok(())
     }
 
     /// Does what is due at a [`deadline`](Self::deadline).
     pub(crate) fn on_timeout(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
         self.paced_until = self.paced_until.filter(|&at| at > now);
-        let mut ledger = Ledger::new(&self.congestion, &mut self.path_mtu, &mut self.ecn, visitor, now);
+        let mut ledger = Ledger::new(&mut self.path, visitor, now);
         let losses = self.loss.on_timeout(now, &mut ledger);
         self.on_losses(losses, now);
-        self.congestion.on_mtu(self.path_mtu.mtu());
+        self.path.congestion.on_mtu(self.path.mtu.mtu());
     }
 
     /// When something is due: packets are lost, probes have to be sent, or the pace allows another packet.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.loss.deadline(), self.paced_until, self.path_mtu.deadline()].into_iter().flatten().min()
+        [self.loss.deadline(), self.paced_until, self.path.mtu.deadline()].into_iter().flatten().min()
     }
 
     /// From now on the peer is held to its maximum delay.
@@ -255,21 +252,12 @@ impl<R: Copy> Recovery<R> {
         self.loss.wait_for_confirmation();
     }
 
-    /// Hands back what packets in flight carry, as lost: the link is over.
-    pub(crate) fn abandon(&mut self, visitor: &mut impl Visitor<R>) {
-        self.loss.abandon(visitor);
-        self.paced_until = None;
-    }
-
-    /// The peer is at another address: what is known of the path to it begins anew (RFC 9000, section 9.4). Packets that are on their
-    /// way stay so.
-    pub(crate) fn on_new_path(&mut self) {
-        self.path_mtu = PathMtu::new(self.start.max_mtu);
-        self.congestion = CongestionControl::new(self.start.rate_control, self.path_mtu.mtu());
-        self.pacer = Pacer::default();
-        self.paced_until = None;
-        self.ecn = EcnValidation::default();
+    /// Packets take another path from `now` on, which carries datagrams of at most `max_mtu` bytes: its rate, round trip, marks and
+    /// MTU have to be found out anew (RFC 9000, section 9.4). What is in flight stays so until it is acknowledged or lost.
+    pub(crate) fn on_new_path(&mut self, rate_control: RateControl, max_mtu: u16, now: Instant) {
         self.loss.on_new_path();
+        self.path.change(rate_control, max_mtu, self.loss.sent().next_number(), now);
+        self.paced_until = None;
     }
 
     /// Hands back, as if it were lost, what the packet carries that has waited longest for an acknowledgement: for a probe that has
@@ -287,13 +275,14 @@ impl<R: Copy> Recovery<R> {
         PathStats {
             smoothed_rtt: self.loss.rtt().smoothed(),
             min_rtt: self.loss.rtt().min(),
-            window: self.congestion.window(),
+            window: self.path.congestion.window(),
             bytes_in_flight: self.loss.sent().bytes_in_flight(),
+            unanswered_probes: self.loss.unanswered(),
             packets_lost: self.loss.packets_lost(),
             packets_lost_in_error: self.loss.packets_lost_in_error(),
-            congestion_events: self.congestion.events(),
-            mtu: self.path_mtu.mtu(),
-            is_ecn_capable: self.ecn.is_capable(),
+            congestion_events: self.path.congestion.events(),
+            mtu: self.path.mtu.mtu(),
+            is_ecn_capable: self.path.ecn.is_capable(),
         }
     }
 
@@ -302,16 +291,15 @@ impl<R: Copy> Recovery<R> {
             return Leave::Now;
         }
         let in_flight = self.loss.sent().bytes_in_flight().saturating_add(bytes);
-        if in_flight > self.congestion.window() || !self.has_room() {
+        if in_flight > self.path.congestion.window() || !self.has_room() {
             return Leave::Blocked;
         }
         let pace = self.pace();
-        self.pacer.delay(bytes, &pace, now).map_or(Leave::Now, Leave::At)
+        self.path.pacer.delay(bytes, &pace, now).map_or(Leave::Now, Leave::At)
     }
 
     fn pace(&self) -> Pace {
-        let smoothed_rtt = self.loss.rtt().smoothed();
-        Pace { window: self.congestion.window(), smoothed_rtt, mtu: self.path_mtu.mtu() }
+        self.path.pace(self.loss.rtt().smoothed())
     }
 
     /// Tells the rate controller of losses. Whether that reduced the window.
@@ -319,9 +307,9 @@ impl<R: Copy> Recovery<R> {
         let Some(time_sent) = losses.last_time_sent else {
             return false;
         };
-        let is_reduced = self.congestion.on_congestion(time_sent, now);
+        let is_reduced = self.path.congestion.on_congestion(time_sent, now);
         if losses.is_persistent {
-            self.congestion.on_persistent_congestion();
+            self.path.congestion.on_persistent_congestion();
         }
         is_reduced || losses.is_persistent
     }

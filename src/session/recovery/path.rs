@@ -89,6 +89,7 @@ impl PathValidation {
     }
 
     /// Whether the peer has answered.
+    #[cfg(test)]
     pub(crate) const fn is_validated(&self) -> bool {
         self.is_validated
     }

@@ -110,17 +110,16 @@ impl PathMtu {
 
     /// A probe has passed, be it late. Whether packets can be larger from now on.
     pub(crate) fn on_probe_acked(&mut self, number: u64, size: u16, now: Instant) -> bool {
-        let ceiling = match self.search {
-            Search::InFlight { ceiling, number: awaited, .. } if awaited == number => Some(ceiling),
-            _ => None,
-        };
         let is_larger = size > self.current && size <= self.max;
         if is_larger {
             self.current = size;
             self.black_hole = BlackHole { largest_acked: Some(number), ..BlackHole::default() };
         }
-        if let Some(ceiling) = ceiling {
-            self.search_up_to(ceiling, now);
+        match self.search {
+            Search::InFlight { ceiling, number: awaited, .. } if awaited == number => self.search_up_to(ceiling, now),
+            Search::Ready { ceiling, size, .. } if size <= self.current => self.search_up_to(ceiling, now),
+            Search::Rest { .. } if self.current == self.max => self.search = Search::Done,
+            _ => {}
         }
         is_larger
     }
@@ -130,7 +129,10 @@ impl PathMtu {
         match self.search {
             Search::InFlight { ceiling, size, lost, number } if number == lost_number => {
                 let lost = lost.saturating_add(1);
-                if lost < MAX_PROBES {
+                if size <= self.current {
+                    // An earlier one of the same size was late.
+                    self.search_up_to(ceiling, now);
+                } else if lost < MAX_PROBES {
                     self.search = Search::Ready { ceiling, size, lost };
                 } else {
                     self.search_up_to(size.saturating_sub(1), now);
@@ -264,6 +266,28 @@ mod tests {
         assert_eq!(mtu.mtu(), 1_392);
         assert!(!mtu.on_probe_acked(2, 1_392, at(0)));
         assert_eq!(mtu.probe_due(at(0)), Some(1_400), "the search goes on");
+    }
+
+    #[test]
+    fn a_late_probe_ends_the_tries_of_its_size() {
+        let mut mtu = PathMtu::new(1_400);
+        mtu.on_probe_sent(1, 1_392);
+        mtu.on_probe_lost(1, at(0));
+        assert!(mtu.on_probe_acked(1, 1_392, at(0)));
+        assert_eq!(mtu.probe_due(at(0)), Some(1_400), "before the second was sent");
+
+        let mut mtu = PathMtu::new(1_400);
+        mtu.on_probe_sent(1, 1_392);
+        mtu.on_probe_lost(1, at(0));
+        mtu.on_probe_sent(2, 1_392);
+        assert!(mtu.on_probe_acked(1, 1_392, at(0)));
+        mtu.on_probe_lost(2, at(0));
+        assert_eq!(mtu.probe_due(at(0)), Some(1_400), "before the second was lost");
+
+        let mut mtu = PathMtu::new(1_240);
+        assert_eq!(search(&mut mtu, 1_232, at(0)), [1_240; 3]);
+        assert!(mtu.on_probe_acked(2, 1_240, at(0)));
+        assert_eq!((mtu.mtu(), mtu.deadline()), (1_240, None), "after the last was given up");
     }
 
     #[test]

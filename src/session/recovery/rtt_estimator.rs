@@ -53,6 +53,7 @@ impl RttEstimator {
     }
 
     /// Whether anything was measured.
+    #[cfg(test)]
     pub(crate) const fn has_sample(&self) -> bool {
         self.min.is_some()
     }
@@ -73,6 +74,7 @@ impl RttEstimator {
     }
 
     /// The moving average of how far samples are from it.
+    #[cfg(test)]
     pub(crate) const fn variation(&self) -> Duration {
         Duration::from_micros(self.variation)
     }

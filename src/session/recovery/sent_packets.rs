@@ -14,17 +14,17 @@ use alloc::collections::vec_deque;
 use super::ack_ranges::AckRange;
 use crate::time::Instant;
 
-/// A sender with so many packets in its table stops, but for probes.
+/// A sender with so many packets in its table stops, but for probes, unless told otherwise.
 pub(crate) const MAX_TRACKED: usize = 1 << 16;
 
-/// The same for records.
-pub(crate) const MAX_RECORDS: usize = 4 * MAX_TRACKED;
+/// How many records there may be for each packet that may be in the table: for many small things in one, there are fewer packets.
+const RECORDS_PER_PACKET: usize = 4;
 
 /// Packets that count for nothing in flight are remembered no longer than this, for their like may never be acknowledged.
 const MAX_QUIET: usize = 256;
 
-/// How many skipped numbers are remembered after all: enough for those among [`MAX_TRACKED`] numbers.
-const MAX_SKIPPED: usize = 256;
+/// How many skipped numbers are remembered, also when their place in the table is gone.
+const MAX_SKIPPED: usize = 64;
 
 /// What the sender says of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,7 @@ pub(crate) struct SentPackets<R> {
     skipped: VecDeque<u64>,
     bytes_in_flight: u64,
     ack_eliciting_in_flight: usize,
+    limit: usize,
 }
 
 impl<R: Copy> SentPackets<R> {
@@ -97,7 +98,26 @@ impl<R: Copy> SentPackets<R> {
             skipped: VecDeque::new(),
             bytes_in_flight: 0,
             ack_eliciting_in_flight: 0,
+            limit: MAX_TRACKED,
         }
+    }
+
+    /// Bounds the packets in the table.
+    pub(crate) const fn set_limit(&mut self, packets: usize) {
+        self.limit = packets;
+    }
+
+    /// The most heap that a table with this limit takes: rings grow by doubling.
+    pub(crate) const fn max_bytes(packets: usize) -> usize {
+        let records = size_of::<R>().saturating_mul(RECORDS_PER_PACKET);
+        packets
+            .saturating_add(MAX_QUIET)
+            .saturating_mul(size_of::<SentPacket>().saturating_add(records))
+            .saturating_mul(2)
+    }
+
+    const fn max_records(&self) -> usize {
+        self.limit.saturating_mul(RECORDS_PER_PACKET)
     }
 
     /// The number of the next packet.
@@ -107,7 +127,7 @@ impl<R: Copy> SentPackets<R> {
 
     /// Whether no more packets may be sent, but for a few probes: acknowledgements have to come first.
     pub(crate) fn is_full(&self) -> bool {
-        self.packets.len() >= MAX_TRACKED || self.records.len() >= MAX_RECORDS
+        self.packets.len() >= self.limit || self.records.len() >= self.max_records()
     }
 
     /// Bytes in flight: sent, counted against the congestion window, and neither acknowledged nor lost.
@@ -136,6 +156,7 @@ impl<R: Copy> SentPackets<R> {
         if self.skipped.len() >= MAX_SKIPPED {
             self.skipped.pop_front();
         }
+        self.skipped.reserve_exact(MAX_SKIPPED.saturating_sub(self.skipped.len()));
         self.skipped.push_back(self.next_number());
         let info = PacketInfo {
             time_sent: now,
@@ -235,7 +256,7 @@ impl<R: Copy> SentPackets<R> {
     /// acknowledgement may be on its way; but not when the table is half full.
     pub(crate) fn retire(&mut self, lost_before: Instant) {
         while let Some(front) = self.packets.front() {
-            let is_crowded = self.packets.len() > MAX_TRACKED / 2 || self.records.len() > MAX_RECORDS / 2;
+            let is_crowded = self.packets.len() > self.limit / 2 || self.records.len() > self.max_records() / 2;
             let is_over = match front.state {
                 State::Outstanding => false,
                 State::Acked | State::Skipped => true,

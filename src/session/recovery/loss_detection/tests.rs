@@ -129,13 +129,14 @@ fn probes_are_asked_for_with_doubling_patience() {
         assert_eq!(link.timeout(due - 1), Losses::default());
         assert_eq!(link.loss.probes_due(), 0);
         assert_eq!(link.timeout(due), Losses::default());
-        assert_eq!(link.loss.probes_due(), 2);
+        assert_eq!((link.loss.probes_due(), link.loss.unanswered()), (2, backoff));
         link.send(due);
         link.send(due);
         assert_eq!(link.loss.probes_due(), 0);
         due += pto << backoff;
     }
     let _ = link.ack(&[(8, 9)], due).unwrap();
+    assert_eq!(link.loss.unanswered(), 0);
     assert!(link.loss.deadline().is_none(), "all earlier ones are lost");
     link.send(due);
     assert_eq!(link.loss.deadline(), Some(at(due) + link.loss.pto()), "patience is short again");
@@ -263,6 +264,19 @@ fn silence_before_the_first_sample_is_not_persistent() {
     let outcome = link.ack(&[(4, 4)], 5_100).unwrap();
     assert_eq!(link.told.lost, [0, 1]);
     assert!(!outcome.losses.is_persistent);
+}
+
+#[test]
+fn another_path_has_a_round_trip_of_its_own() {
+    let mut link = Link::measured();
+    link.send(100);
+    link.loss.on_new_path();
+    assert!(!link.loss.rtt().has_sample());
+    link.send(110);
+    let _ = link.ack(&[(1, 1)], 200).unwrap();
+    assert!(!link.loss.rtt().has_sample(), "that was the old path");
+    let _ = link.ack(&[(1, 2)], 130).unwrap();
+    assert_eq!((link.loss.rtt().latest(), link.told.acked.as_slice()), (MS(20), &[1, 2][..]));
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn a_full_table_stops_the_sender_and_empties_when_nothing_is_awaited() {
     while !sent.is_full() {
         sent.push(info(0, 100), 0..64);
     }
-    assert_eq!(sent.records.len(), MAX_RECORDS);
+    assert_eq!(sent.records.len(), RECORDS_PER_PACKET * MAX_TRACKED);
 }
 
 /// The same long range over and over costs next to nothing: each packet is walked over once, and then passed by.

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use proptest::prelude::*;
+
 use super::super::*;
 use crate::session::recovery::ack_timing::MAX_ACK_DELAY;
 use crate::session::recovery::path_mtu::BASE_MTU;
@@ -11,6 +13,7 @@ const START: Start = Start {
     peer_max_ack_delay: MAX_ACK_DELAY,
     rate_control: RateControl::NewReno,
     max_mtu: BASE_MTU,
+    max_packets: 1 << 16,
     random: 1_023,
 };
 
@@ -158,12 +161,100 @@ fn what_only_acknowledges_counts_for_nothing() {
 }
 
 #[test]
-fn a_link_that_is_over_hands_everything_back() {
-    let mut recovery = Recovery::new(&START);
+fn another_path_begins_anew() {
+    let mut recovery = Recovery::new(&Start { max_mtu: 1_472, ..START });
     let mut owner = Owner::default();
     fill(&mut recovery, at(0));
-    recovery.abandon(&mut owner);
-    assert_eq!(owner.lost.len(), 10);
-    assert_eq!((recovery.stats().congestion_events, recovery.deadline()), (0, None));
-    assert!(recovery.pto() > Duration::from_secs(1));
+    recovery.on_ack(range(4, 12), Duration::ZERO, None, at(50), &mut owner).unwrap();
+    let sent = u64::from(fill(&mut recovery, at(60)));
+    recovery.on_new_path(RateControl::NewReno, 1_300, at(70));
+    let stats = recovery.stats();
+    assert_eq!((stats.window, stats.mtu, stats.congestion_events), (10 * u64::from(BASE_MTU), BASE_MTU, 1));
+    assert_eq!((recovery.mtu_probe_due(at(70)), recovery.ecn()), (Some(1_300), EcnCodepoint::Ect0));
+    // One of the old path is lost, the others arrive: neither changes the new path's window.
+    recovery.on_ack(range(14, 12 + sent), Duration::ZERO, None, at(110), &mut owner).unwrap();
+    recovery.on_timeout(at(2_000), &mut owner);
+    assert_eq!(owner.lost, [0, 0]);
+    assert_eq!(recovery.stats().window, 10 * u64::from(BASE_MTU));
+    assert_eq!(recovery.stats().unanswered_probes, 0);
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Send(Departure),
+    Probe,
+    Ask(u16),
+    Ack { back: u64, len: u64, delay: Duration, counts: Option<EcnCounts> },
+    NewPath(u16),
+    Wait(u64),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let departure = (any::<u16>(), any::<bool>(), any::<bool>()).prop_map(|(size, ack_eliciting, is_padded)| {
+        Op::Send(Departure { size, ack_eliciting, is_padded, is_mtu_probe: false })
+    });
+    let count = prop_oneof![0..20_u64, any::<u64>()];
+    let counts =
+        prop::option::of((count.clone(), 0..2_u64, count).prop_map(|(ect0, ect1, ce)| EcnCounts { ect0, ect1, ce }));
+    let delay = prop_oneof![0..50_000_u64, any::<u64>()].prop_map(Duration::from_micros);
+    prop_oneof![
+        8 => departure,
+        2 => Just(Op::Probe),
+        4 => any::<u16>().prop_map(Op::Ask),
+        6 => (0..30_u64, 0..10_u64, delay, counts)
+            .prop_map(|(back, len, delay, counts)| Op::Ack { back, len, delay, counts }),
+        1 => any::<u16>().prop_map(Op::NewPath),
+        6 => prop_oneof![0..100_000_u64, any::<u64>()].prop_map(Op::Wait),
+    ]
+}
+
+proptest! {
+    /// Any call in any order with any values: no panic, a window of two packets at least, and deadlines that die when served.
+    #[test]
+    fn any_call_in_any_order(
+        ops in prop::collection::vec(op(), 0..200),
+        max_mtu in any::<u16>(),
+        is_cubic in any::<bool>(),
+        random in any::<u64>(),
+    ) {
+        let rate_control = if is_cubic { RateControl::Cubic } else { RateControl::NewReno };
+        let mut recovery = Recovery::new(&Start { max_mtu, rate_control, random: random % 20, ..START });
+        let (mut owner, mut now) = (Owner::default(), 0_u64);
+        for op in ops {
+            let time = Instant::from_micros(now);
+            match op {
+                Op::Send(departure) => {
+                    recovery.next_number(time, || random);
+                    recovery.on_sent(departure, [1], time);
+                }
+                Op::Probe => {
+                    if let Some(size) = recovery.mtu_probe_due(time) {
+                        prop_assert!(size > recovery.stats().mtu);
+                        recovery.on_sent(Departure { size, is_mtu_probe: true, ..DATA }, [], time);
+                        prop_assert_eq!(recovery.mtu_probe_due(time), None);
+                    }
+                }
+                Op::Ask(bytes) => {
+                    if let Leave::At(at) = recovery.may_send(bytes, time) {
+                        prop_assert!(at > time && recovery.deadline() <= Some(at));
+                    }
+                }
+                Op::Ack { back, len, delay, counts } => {
+                    let last = recovery.next_number(time, || random).saturating_sub(back);
+                    let _ = recovery.on_ack(range(last.saturating_sub(len), last), delay, counts, time, &mut owner);
+                }
+                Op::NewPath(max_mtu) => recovery.on_new_path(rate_control, max_mtu, time),
+                Op::Wait(micros) => {
+                    // The end of time is no deadline.
+                    now = now.saturating_add(micros).min(u64::MAX / 2);
+                    let time = Instant::from_micros(now);
+                    (0..3).for_each(|_| recovery.on_timeout(time, &mut owner));
+                    let is_served = recovery.deadline().is_none_or(|deadline| deadline > time);
+                    prop_assert!(is_served || recovery.mtu_probe_due(time).is_some(), "{:?}", recovery);
+                }
+            }
+            let stats = recovery.stats();
+            prop_assert!(stats.window >= 2 * u64::from(stats.mtu), "{:?}", stats);
+        }
+    }
 }

@@ -1,4 +1,5 @@
 //! Recovery as a whole.
 
 mod behaviour;
+mod bottleneck;
 mod simulation;

@@ -408,7 +408,7 @@ fn official(contents: &Contents, order: &[usize; 8], padding: &[u8]) -> Vec<u8> 
                 builder.push_slot_always(slots[which], offset);
             }
             (6, _) => builder.push_slot_always(P::VT_ACK_DELAY, *ack_delay),
-            (_, Some(ecn)) => builder.push_slot_always(P::VT_ECN, ecn.encode()),
+            (_, Some(ecn)) => builder.push_slot_always(P::VT_ECN, acks::encode_ecn(*ecn)),
             _ => {}
         }
     }
