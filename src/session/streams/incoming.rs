@@ -65,9 +65,9 @@ impl Streams {
         if done {
             // A reset that was to replace the end has come too late to matter.
             stream.controls.reset = false;
-            if finished {
-                stream.events.insert(StreamNews::Finished); // R-8.4-11
-            }
+        }
+        if finished && half.is_done() {
+            stream.events.insert(StreamNews::Finished); // R-8.4-11
         }
         self.make_room(index, freed);
         self.settle(index, Turn::Keeps);

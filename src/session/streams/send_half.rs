@@ -309,6 +309,7 @@ impl SendHalf {
         if done {
             self.state = State::Done;
         }
+        self.settle_end();
         Ok(freed)
     }
 

@@ -135,10 +135,15 @@ impl SendHalf {
         self.lost.remove(offset, to);
         let freed = self.ring.release(pool, offset, to);
         self.end_acknowledged |= end_of_stream;
+        self.settle_end();
+        freed
+    }
+
+    /// Everything and the end has been acknowledged, be it by the packets' numbers or by the peer's credit: nothing is left to do.
+    pub(super) fn settle_end(&mut self) {
         if self.end_acknowledged && self.ring.is_empty() && self.is_finished() {
             self.state = State::Done;
         }
-        freed
     }
 
     /// These offsets were lost, as far as the peer has not got them otherwise.
