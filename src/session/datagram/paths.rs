@@ -6,8 +6,10 @@ use core::time::Duration;
 use heapless::Deque;
 
 use super::PathId;
+use crate::crypto::generator::Generator;
 use crate::session::recovery::{AmplificationLimit, PathValidation};
 use crate::time::Instant;
+use crate::wire::payload::{Control, PayloadWriter};
 
 /// Answers to challenges that may wait to be sent. More of them is somebody else's flood (MODELS: quic-go).
 const MAX_RESPONSES: usize = 4;
@@ -108,18 +110,36 @@ impl Paths {
         self.responses.front().copied()
     }
 
-    pub(super) fn response_sent(&mut self) {
-        self.responses.pop_front();
+    /// Adds the answer that waits longest, if there is one and it fits.
+    pub(super) fn write_response(&mut self, payload: &mut PayloadWriter<'_>) {
+        if let Some((_, data)) = self.response()
+            && payload.control(&Control::PathResponse { data })
+        {
+            self.responses.pop_front();
+        }
+    }
+
+    /// Adds a challenge to the active path, if one is due and it fits; whether it was added.
+    pub(super) fn write_challenge(
+        &mut self,
+        payload: &mut PayloadWriter<'_>,
+        generator: &mut Generator,
+        now: Instant,
+    ) -> bool {
+        let Some(validation) = self.validation.as_mut().filter(|validation| validation.is_challenge_due(now)) else {
+            return false;
+        };
+        let mut challenge = [0; 8];
+        generator.public(&mut challenge);
+        let is_written = payload.control(&Control::PathChallenge { data: u64::from_le_bytes(challenge) });
+        if is_written {
+            validation.on_challenge_sent(challenge, now);
+        }
+        is_written
     }
 
     pub(super) fn is_challenge_due(&self, now: Instant) -> bool {
         self.validation.as_ref().is_some_and(|validation| validation.is_challenge_due(now))
-    }
-
-    pub(super) fn on_challenge_sent(&mut self, data: u64, now: Instant) {
-        if let Some(validation) = &mut self.validation {
-            validation.on_challenge_sent(data.to_le_bytes(), now);
-        }
     }
 
     /// The peer's answer; whether it shows that the peer is at the present path, and is a new one.
@@ -189,7 +209,7 @@ mod tests {
         paths.on_newest(AWAY, 100, PTO, at(0));
         assert_eq!((paths.active(), paths.available()), (AWAY, 300));
         assert!(paths.is_challenge_due(at(0)));
-        paths.on_challenge_sent(7, at(0));
+        paths.validation.as_mut().unwrap().on_challenge_sent(7_u64.to_le_bytes(), at(0));
         assert!(!paths.on_response(8, at(1)) && !paths.is_challenge_due(at(1)));
         let mut answered = Paths { validation: paths.validation.clone(), ..at_home() };
         assert!(answered.on_response(7, at(1)));
@@ -222,7 +242,7 @@ mod tests {
         let mut answered = alloc::vec::Vec::new();
         while let Some((_, data)) = paths.response() {
             answered.push(data);
-            paths.response_sent();
+            paths.write_response(&mut PayloadWriter::new(&mut [0; 200]).unwrap());
         }
         assert_eq!(answered, [5, 6, 7, 8]);
     }

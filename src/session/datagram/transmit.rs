@@ -20,6 +20,12 @@ use crate::wire::payload::{Control, PayloadWriter, write_close};
 
 /// What a packet has besides its payload.
 const PACKET_OVERHEAD: usize = HEADER_LEN + TAG_LEN;
+/// The smallest room that is worth a try: a packet with one control fits.
+const MIN_DATAGRAM: usize = 128;
+/// The smallest payload in which acknowledgements leave room for something else.
+const MIN_SHARED: usize = 400;
+/// Every carrier takes a datagram of this length, and any close fits it.
+const MAX_CLOSE: usize = crate::config::MIN_MTU as usize;
 
 /// One datagram that was written.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,14 @@ enum Purpose {
     Answer(PathId, u64),
     /// To learn whether datagrams of this size pass.
     MtuProbe(u16),
+}
+
+/// A payload that was written.
+#[derive(Clone, Copy, Debug)]
+struct Filled {
+    len: usize,
+    ack_eliciting: bool,
+    is_padded: bool,
 }
 
 impl Session {
@@ -148,52 +162,41 @@ impl Session {
 
     /// Writes a Data packet for this purpose, and takes note of what it carries.
     fn write_data(&mut self, purpose: Purpose, room: &mut [u8]) -> Option<Written> {
-        let now = self.now;
         self.repeat_what_waits_longest(purpose);
-        let (Phase::Open(link), Some(side)) = (&mut self.phase, &mut self.datagrams) else { return None };
-        let delivery = side.delivery.as_mut()?;
         let plaintext_end = room.len().checked_sub(TAG_LEN)?;
-        let mut payload = PayloadWriter::new(room.get_mut(HEADER_LEN..plaintext_end)?)?;
+        let filled = self.fill(purpose, room.get_mut(HEADER_LEN..plaintext_end)?)?;
+        self.seal_data(purpose, filled, room)
+    }
+
+    /// Fills the payload of a packet; `None` if there is nothing to say.
+    fn fill(&mut self, purpose: Purpose, plaintext: &mut [u8]) -> Option<Filled> {
+        let now = self.now;
+        let side = self.datagrams.as_mut()?;
+        let delivery = side.delivery.as_mut()?;
+        let most = plaintext.len();
+        let mut payload = PayloadWriter::new(plaintext)?;
         delivery.carried.clear();
-        if delivery.timing.is_wanted() || purpose == Purpose::Acknowledge {
+        // Where little may be sent, acknowledgements would leave no room for the question that would lift the limit.
+        let shares = delivery.timing.is_wanted() && most >= MIN_SHARED;
+        if shares || purpose == Purpose::Acknowledge {
             write_acks(&mut payload, delivery, now);
         }
-        let mut path = side.paths.active();
         let mut pads_to = None;
         match purpose {
             Purpose::Acknowledge => {}
-            Purpose::Answer(to, data) => {
-                path = to;
-                if payload.control(&Control::PathResponse { data }) {
-                    side.paths.response_sent();
-                }
-            }
-            Purpose::MtuProbe(size) => {
-                pads_to = usize::from(size).checked_sub(PACKET_OVERHEAD);
+            Purpose::Answer(..) => side.paths.write_response(&mut payload),
+            Purpose::MtuProbe(_) => {
+                pads_to = Some(most);
                 let _ = payload.control(&Control::Ping);
             }
             Purpose::Ordinary => {
-                if let Some((_, data)) = side.paths.response()
-                    && payload.control(&Control::PathResponse { data })
-                {
-                    side.paths.response_sent();
-                }
-                if side.paths.is_challenge_due(now) {
-                    let mut challenge = [0; 8];
-                    self.generator.public(&mut challenge);
-                    let data = u64::from_le_bytes(challenge);
-                    if payload.control(&Control::PathChallenge { data }) {
-                        side.paths.on_challenge_sent(data, now);
-                        // The path has to carry whole datagrams as well (R-9.7-6).
-                        pads_to = plaintext_end.checked_sub(HEADER_LEN);
-                    }
-                }
+                side.paths.write_response(&mut payload);
+                // The path has to carry whole datagrams as well (R-9.7-6).
+                pads_to = side.paths.write_challenge(&mut payload, &mut self.generator, now).then_some(most);
                 let due = Due { ping: &mut self.ping_due, shutdown: &mut self.shutdown.to_announce };
                 due.write(&mut payload, &mut self.streams, |carried| delivery.carried.push(carried));
                 write_best_effort(&mut payload, &mut side.best_effort.outgoing);
-                write_fragments(&mut payload, &mut self.streams, |carried| {
-                    delivery.carried.push(carried);
-                });
+                write_fragments(&mut payload, &mut self.streams, |carried| delivery.carried.push(carried));
                 if delivery.recovery.probes_due() > 0 && !payload.is_ack_eliciting() {
                     let _ = payload.control(&Control::Ping);
                 }
@@ -203,29 +206,42 @@ impl Session {
             return None;
         }
         let ack_eliciting = payload.is_ack_eliciting();
-        let plaintext_len = match pads_to {
+        let len = match pads_to {
             Some(len) => payload.finish_padded(len),
             None => payload.finish(),
         };
-        let len = plaintext_len.saturating_add(PACKET_OVERHEAD);
-        let departure = Departure {
-            size: u16::try_from(len).unwrap_or(u16::MAX),
-            ack_eliciting,
-            is_padded: pads_to.is_some(),
-            is_mtu_probe: matches!(purpose, Purpose::MtuProbe(_)),
-        };
+        Some(Filled { len, ack_eliciting, is_padded: pads_to.is_some() })
+    }
+
+    /// Seals a packet whose payload is in its place, under the next number.
+    fn seal_data(&mut self, purpose: Purpose, filled: Filled, room: &mut [u8]) -> Option<Written> {
+        let now = self.now;
+        let (Phase::Open(link), Some(side)) = (&mut self.phase, &mut self.datagrams) else { return None };
+        let delivery = side.delivery.as_mut()?;
+        let len = filled.len.saturating_add(PACKET_OVERHEAD);
         let generator = &mut self.generator;
         let number = delivery.recovery.next_number(now, || {
             let mut random = [0; 8];
             generator.secret(&mut random);
             u64::from_le_bytes(random)
         });
+        // R-8.10-5: recovery leaves one out now and then, and so do the keys.
         while link.keys.next_number().is_some_and(|next| next.get() < number) {
             let _ = link.keys.skip_number();
         }
-        let ecn = delivery.recovery.ecn();
         link.keys.seal_datagram(room.get_mut(..len)?)?;
+        let ecn = delivery.recovery.ecn();
+        let departure = Departure {
+            size: u16::try_from(len).unwrap_or(u16::MAX),
+            ack_eliciting: filled.ack_eliciting,
+            is_padded: filled.is_padded,
+            is_mtu_probe: matches!(purpose, Purpose::MtuProbe(_)),
+        };
         delivery.recovery.on_sent(departure, delivery.carried.drain(..), now);
+        let path = match purpose {
+            Purpose::Answer(path, _) => path,
+            _ => side.paths.active(),
+        };
         side.paths.on_sent(path, len);
         let may_go_on = purpose == Purpose::Ordinary && ecn == delivery.recovery.ecn();
         Some(Written { len, path, ecn, may_go_on })
@@ -253,11 +269,8 @@ impl Session {
         if !closing.is_due || link.keys.packets_left() == 0 {
             return Ok(None);
         }
-        let limit = usize::try_from(side.paths.available()).unwrap_or(usize::MAX).min(MIN_DATAGRAM);
-        if limit < MIN_DATAGRAM {
-            return Ok(None);
-        }
-        let room = room.get_mut(..MIN_DATAGRAM).ok_or(BufferTooSmall { needed: MIN_DATAGRAM })?;
+        let limit = usize::try_from(side.paths.available()).unwrap_or(usize::MAX).min(MAX_CLOSE);
+        let room = room.get_mut(..limit).ok_or(BufferTooSmall { needed: limit })?;
         let written = seal_close(link, room, |plaintext| write_close(plaintext, &close.as_close()));
         let Some(len) = written else { return Ok(None) };
         closing.is_due = false;
@@ -266,9 +279,6 @@ impl Session {
         Ok(Some(Written { len, path, ecn: EcnCodepoint::NotEct, may_go_on: false }))
     }
 }
-
-/// The smallest datagram that is worth a try: every carrier takes it, and any close fits.
-const MIN_DATAGRAM: usize = crate::config::MIN_MTU as usize;
 
 fn seal_close(link: &mut Link, room: &mut [u8], write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<usize> {
     let plaintext_end = room.len().checked_sub(TAG_LEN)?;
