@@ -32,6 +32,8 @@ mod session_mut;
 mod slab;
 mod stats;
 mod streams;
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
