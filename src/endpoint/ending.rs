@@ -51,6 +51,22 @@ impl<A: Address> Endpoint<A> {
         }
     }
 
+    /// Keeps a session after its end, with what it has received and its figures, until it is [let go](Self::release). Until then it counts
+    /// among [`EndpointLimits::sessions`](super::EndpointLimits::sessions), and one over a stream has its carrier.
+    ///
+    /// To be called before its [`Event::Closed`](crate::Event::Closed) is fetched. Whether there is such a session.
+    pub fn hold(&mut self, handle: Handle) -> bool {
+        self.sessions.get_mut(handle).map(|hosted| hosted.is_held = true).is_some()
+    }
+
+    /// Takes back [`hold`](Self::hold): the session goes away by itself, now if it is over.
+    pub fn release(&mut self, handle: Handle) {
+        if let Some(hosted) = self.sessions.get_mut(handle) {
+            hosted.is_held = false;
+            self.settle(handle);
+        }
+    }
+
     /// Something was done to a session: it may have anything to do.
     pub(super) fn touched(&mut self, handle: Handle) {
         if let Some(hosted) = self.sessions.get(handle) {
@@ -67,7 +83,9 @@ impl<A: Address> Endpoint<A> {
         let (place, session) = (handle.index, &hosted.session);
         self.agenda.schedule(place, session);
         let is_unheard_of = session.has_failed() && !hosted.is_announced;
-        if session.is_finished() || is_unheard_of {
+        if session.is_finished() && hosted.is_held {
+            // What is left of it is the application's.
+        } else if session.is_finished() || is_unheard_of {
             if session.is_on_datagrams() {
                 self.remove(handle);
             } else {

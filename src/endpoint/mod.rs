@@ -77,8 +77,8 @@ use slab::Slab;
 /// [`Event::SignatureWanted`](crate::Event::SignatureWanted). One whose peer never proves an identity is not heard of; one whose peer is
 /// not admitted, by its [`Event::Closed`](crate::Event::Closed).
 ///
-/// A session goes away by itself once its [`Event::Closed`](crate::Event::Closed) was told and everything is sent; its handle then finds
-/// nothing, and never another session.
+/// A session goes away by itself once its [`Event::Closed`](crate::Event::Closed) was told and everything is sent, unless it is
+/// [held](Self::hold); its handle then finds nothing, and never another session.
 ///
 /// A driver's loop:
 ///
@@ -165,6 +165,8 @@ struct Hosted<A> {
     peer: Option<PeerId>,
     /// The application knows the handle.
     is_announced: bool,
+    /// It stays after its end, until the application lets it go.
+    is_held: bool,
 }
 
 impl<A: Address> Endpoint<A> {
@@ -276,6 +278,12 @@ impl<A: Address> Endpoint<A> {
         self.sessions.iter().filter(|(_, hosted)| hosted.is_announced).map(|(handle, _)| handle)
     }
 
+    /// Where the peer of a session on datagrams was when the session began, or the oldest place that is still used.
+    #[must_use]
+    pub fn route(&self, handle: Handle) -> Option<Route<A>> {
+        self.sessions.get(handle)?.paths.first()
+    }
+
     /// Whether there are no sessions, and nothing is left to be sent.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -343,6 +351,7 @@ impl<A: Address> Hosted<A> {
             is_half_open: false,
             peer: None,
             is_announced: true,
+            is_held: false,
         }
     }
 }

@@ -6,23 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aitcp::{
-    Carrier, ClientConfig, CloseReason, ConfigError, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner, Seed,
-    ServerConfig, Session,
+    Carrier, ClientConfig, CloseReason, ConfigError, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner,
+    RecvDatagramError, Seed, SendDatagramError, ServerConfig, Session,
 };
 
 use crate::driver::Driver;
 use crate::error::{attempt, closed, misuse};
 use crate::stream::Stream;
+use crate::tcp::TcpDriver;
 
-/// An established session over a TCP connection. Cheap to clone; any number of threads can use it and its streams at the same time.
+/// An established session, over a TCP connection or [over UDP](crate::UdpEndpoint). Cheap to clone; any number of threads can use it and its streams at the same time.
 ///
-/// While some thread waits in a call on the connection or on one of its streams, everything is served: packets of all streams,
+/// Over UDP, the thread of the endpoint serves the session. Over TCP, while some thread waits in a call on the connection or on one of its streams, everything is served: packets of all streams,
 /// acknowledgements, keepalive, idle timeouts. While no thread does, nothing is, and what the peer sends waits. A server that has to
 /// answer, or to keep a session awake, keeps a thread in [`accept_stream`](Self::accept_stream).
 ///
 /// When the session has ended, calls fail with the [`CloseReason`] behind the error; what came before can still be received. Dropping
-/// the last handle of a session that has not ended drops the connection, and the peer sees [`CloseReason::LinkLost`]: end it with
-/// [`shutdown`](Self::shutdown) or [`close`](Self::close).
+/// the last handle of a session that has not ended drops the connection, and the peer sees [`CloseReason::LinkLost`] over TCP, and over UDP
+/// a close with code 0: end it with [`shutdown`](Self::shutdown) or [`close`](Self::close).
 #[derive(Clone, Debug)]
 pub struct Connection {
     driver: Arc<Driver>,
@@ -36,7 +37,7 @@ impl Connection {
     /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`ConfigError`] for a configuration that cannot work, or the
     /// [`SignatureRejected`](aitcp::SignatureRejected) for a signature of the owner's; else the [`CloseReason`].
     pub fn connect(tcp: TcpStream, config: Arc<ClientConfig>, peer: Expect, owner: &mut dyn Owner) -> io::Result<Self> {
-        Self::establish(tcp, Session::connect(Instant::ORIGIN, config, peer, Carrier::Stream, seed()?), owner)
+        Self::over_tcp(tcp, Session::connect(Instant::ORIGIN, config, peer, Carrier::Stream, seed()?), owner)
     }
 
     /// Does the handshake as responder on a TCP connection that has just been accepted. It takes as long as the peer makes it, up to
@@ -45,11 +46,15 @@ impl Connection {
     /// # Errors
     /// As with [`connect`](Self::connect).
     pub fn accept(tcp: TcpStream, config: Arc<ServerConfig>, owner: &mut dyn Owner) -> io::Result<Self> {
-        Self::establish(tcp, Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?), owner)
+        Self::over_tcp(tcp, Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?), owner)
     }
 
-    fn establish(tcp: TcpStream, session: Result<Session, ConfigError>, owner: &mut dyn Owner) -> io::Result<Self> {
-        let driver = Driver::new(tcp, session.map_err(misuse)?)?;
+    fn over_tcp(tcp: TcpStream, session: Result<Session, ConfigError>, owner: &mut dyn Owner) -> io::Result<Self> {
+        Self::establish(Driver::Tcp(Box::new(TcpDriver::new(tcp, session.map_err(misuse)?)?)), owner)
+    }
+
+    /// Waits for the end of the handshake.
+    pub(crate) fn establish(driver: Driver, owner: &mut dyn Owner) -> io::Result<Self> {
         let handshake = driver.wait(|state| {
             state.session.answer(driver.now(), owner).map_err(misuse)?;
             Ok(state.session.handshake().filter(|_| state.session.is_confirmed()).cloned())
@@ -65,14 +70,42 @@ impl Connection {
 
     /// Shows the session to `look`: for [`Session::stats`], [`Session::export`], [`Session::close_reason`], [`Session::close_text`].
     pub fn inspect<T>(&self, look: impl FnOnce(&Session) -> T) -> T {
-        look(&self.driver.lock().session)
+        self.driver.look(|state| look(state.session))
     }
 
     /// Bounds every later call on any handle of the connection; with `None`, as at first, calls wait for as long as it takes. One that
     /// runs out of time fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut), without a [`CloseReason`], and can be made again
     /// unless it says otherwise.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
-        self.driver.lock().timeout = timeout;
+        self.driver.set_timeout(timeout);
+    }
+
+    /// The longest datagram that can be sent now, in bytes. `None` if none can: over TCP, or if the peer takes none.
+    #[must_use]
+    pub fn max_datagram(&self) -> Option<usize> {
+        self.inspect(Session::max_datagram)
+    }
+
+    /// Sends a datagram at best effort: it arrives whole and once, or not at all. It does not wait: where more are sent than the path
+    /// takes, the oldest of those that wait are dropped ([`Session::send_datagram`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`SendDatagramError`] if it is too long, or none can be sent.
+    pub fn send_datagram(&self, datagram: &[u8]) -> io::Result<()> {
+        self.driver.wait(|state| attempt(state.session.send_datagram(datagram), &[SendDatagramError::Closed]))
+    }
+
+    /// Waits for a datagram, copies it to the front of `buf`, and returns its length.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`RecvDatagramError`] if `buf` is too short: the datagram stays.
+    /// [`ErrorKind::Unsupported`](io::ErrorKind::Unsupported) over TCP. The [`CloseReason`] when the session has ended and nothing is left.
+    pub fn recv_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if matches!(*self.driver, Driver::Tcp(_)) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let to_wait = [RecvDatagramError::Blocked, RecvDatagramError::Closed];
+        self.driver.wait(|state| attempt(state.session.recv_datagram(buf), &to_wait))
     }
 
     /// Opens a stream; waits while as many are open as are allowed. The peer hears of it with the first that is sent on it.
@@ -105,7 +138,7 @@ impl Connection {
     pub fn shutdown(&self) -> io::Result<()> {
         let reason = self.driver.wait(|state| {
             state.session.shutdown(self.driver.now());
-            state.ledger.turn_away(&mut state.session);
+            state.ledger.turn_away(state.session);
             Ok(state.session.close_reason())
         })?;
         self.driver.wind_up();
@@ -124,13 +157,13 @@ impl Connection {
     /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text`, and what it has not received is lost. Takes a
     /// second or two at most, if the peer does not listen.
     pub fn close(&self, code: u64, text: &str) {
-        self.driver.lock().session.close(self.driver.now(), code, text);
+        self.driver.look(|state| state.session.close(self.driver.now(), code, text));
         self.driver.wind_up();
     }
 }
 
 /// Fresh randomness from the operating system.
-fn seed() -> io::Result<Seed> {
+pub(crate) fn seed() -> io::Result<Seed> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Seed::new(bytes).map_err(io::Error::other)

@@ -1,4 +1,4 @@
-//! AI-TCP over blocking TCP sockets of the standard library.
+//! AI-TCP over blocking sockets of the standard library: [`Connection`] over TCP, [`UdpEndpoint`] over UDP.
 //!
 //! ```
 //! use std::io;
@@ -41,7 +41,8 @@
 //! # }
 //! ```
 //!
-//! **No thread runs in the background**: whichever threads wait in calls run the connection between them. Errors are
+//! **Over TCP no thread runs in the background**: whichever threads wait in calls run the connection between them. An endpoint over UDP
+//! has one thread of its own. Errors are
 //! [`std::io::Error`]; what is behind one, a [`CloseReason`](aitcp::CloseReason) or the error of a stream, is its
 //! [`get_ref`](std::io::Error::get_ref).
 #![forbid(unsafe_code)]
@@ -52,8 +53,13 @@ mod connection;
 mod driver;
 mod error;
 mod stream;
+mod tcp;
+mod udp_endpoint;
+mod udp_hub;
+mod udp_session;
 
 pub use aitcp::Owner;
 pub use connection::Connection;
 pub use error::close_reason;
 pub use stream::{RecvStream, SendStream, Stream};
+pub use udp_endpoint::{Incoming, UdpEndpoint};

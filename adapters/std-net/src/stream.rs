@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aitcp::{Ending, FinishError, Received, RecvError, SendError, StreamId};
 
-use crate::driver::{Driver, State};
+use crate::driver::{Driver, Shown};
 use crate::error::{Attempt, attempt, misuse};
 
 /// How much room a message that is received whole gets at a time.
@@ -23,7 +23,7 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn new(driver: &Arc<Driver>, id: StreamId) -> Self {
-        driver.lock().ledger.watch(id);
+        driver.look(|state| state.ledger.watch(id));
         Self {
             sender: SendStream { driver: Arc::clone(driver), id },
             receiver: RecvStream { driver: Arc::clone(driver), id, end: None, message: Vec::new() },
@@ -108,7 +108,7 @@ impl SendStream {
     }
 
     /// As [`Driver::wait`]. That the peer has stopped the stream is said for as long as there is a handle; the session forgets it.
-    fn wait<T>(&self, mut step: impl FnMut(&mut State) -> Attempt<T>) -> io::Result<T> {
+    fn wait<T>(&self, mut step: impl FnMut(&mut Shown<'_>) -> Attempt<T>) -> io::Result<T> {
         self.driver.wait(|state| match state.ledger.sent(self.id) {
             Some(Err(stopped)) => Err(io::Error::new(ErrorKind::BrokenPipe, stopped)),
             _ => step(state),
@@ -123,7 +123,7 @@ impl Drop for SendStream {
             Ok(()) if std::thread::panicking() => session.reset(self.id, 0),
             _ => Ok(()),
         });
-        self.driver.lock().ledger.unwatch(self.id);
+        self.driver.look(|state| state.ledger.unwatch(self.id));
     }
 }
 

@@ -73,3 +73,12 @@ pub(crate) fn serve_echo(connection: &Connection) {
         }
     });
 }
+
+/// Bytes that differ from place to place and from seed to seed.
+pub(crate) fn pattern(seed: u64) -> impl Iterator<Item = u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+}

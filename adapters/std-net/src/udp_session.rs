@@ -1,0 +1,139 @@
+//! One session of an endpoint over UDP, as its handles drive it.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Condvar, PoisonError};
+use std::time::Duration;
+
+use aitcp::{Handle, Instant};
+
+use crate::driver::Shown;
+use crate::error::{Attempt, closed};
+use crate::udp_hub::{Hub, State};
+
+/// How often a thread that waits looks up: what it waits for may have been done by another thread, and not by the peer.
+const LOOK_UP: Duration = Duration::from_secs(1);
+/// How long the end of the session may take to reach the peer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The thread of an endpoint serves it for as long as one of these is there.
+pub(crate) struct Anchor(pub(crate) Arc<Hub>);
+
+impl Drop for Anchor {
+    fn drop(&mut self) {
+        self.0.desert();
+    }
+}
+
+/// A session, kept until this is dropped.
+pub(crate) struct UdpSession {
+    anchor: Arc<Anchor>,
+    handle: Handle,
+    changed: Arc<Condvar>,
+}
+
+impl UdpSession {
+    /// A session of the endpoint that has a seat.
+    pub(crate) fn new(anchor: &Arc<Anchor>, handle: Handle, changed: Arc<Condvar>) -> Self {
+        Self { anchor: Arc::clone(anchor), handle, changed }
+    }
+
+    fn hub(&self) -> &Hub {
+        &self.anchor.0
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.hub().now()
+    }
+
+    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
+        if let Some(seat) = self.hub().lock().seats.get_mut(&self.handle) {
+            seat.timeout = timeout;
+        }
+    }
+
+    /// What was done to the session is sent at once.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(Shown<'_>) -> T) -> T {
+        let mut state = self.hub().lock();
+        let outcome = self.show(&mut state, look);
+        self.hub().serve(&mut state);
+        self.hub().rouse(&mut state);
+        outcome
+    }
+
+    pub(crate) fn wait<T>(&self, mut step: impl FnMut(&mut Shown<'_>) -> Attempt<T>) -> io::Result<T> {
+        let hub = self.hub();
+        let mut state = hub.lock();
+        let timeout = state.seats.get(&self.handle).and_then(|seat| seat.timeout);
+        let deadline = self.now() + timeout.unwrap_or(Duration::MAX);
+        loop {
+            let seen = self.events(&state);
+            let tried = self.show(&mut state, |mut shown| (step(&mut shown), shown.session.close_reason()));
+            hub.serve(&mut state);
+            hub.rouse(&mut state);
+            match tried {
+                (Ok(Some(value)), _) => {
+                    self.changed.notify_all(); // it may be what other threads wait for
+                    return Ok(value);
+                }
+                (Err(error), _) => return Err(error),
+                (Ok(None), Some(reason)) => return Err(closed(reason)),
+                (Ok(None), None) if self.events(&state) != seen => {}
+                (Ok(None), None) if self.now() >= deadline => return Err(ErrorKind::TimedOut.into()),
+                (Ok(None), None) => {
+                    let wait = deadline.saturating_duration_since(self.now()).min(LOOK_UP);
+                    state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// Waits until the peer has heard of the end, or has had the time to: the session answers with its close until it is drained.
+    pub(crate) fn wind_up(&self) {
+        let hub = self.hub();
+        let mut state = hub.lock();
+        let deadline = self.now() + LINGER;
+        loop {
+            hub.serve(&mut state);
+            hub.rouse(&mut state);
+            let now = self.now();
+            let (is_drained, timer) =
+                self.show(&mut state, |shown| (shown.session.is_drained(), shown.session.poll_timeout()));
+            if is_drained || now >= deadline {
+                return;
+            }
+            let wait = timer.unwrap_or(deadline).min(deadline).saturating_duration_since(now);
+            state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn show<T>(&self, state: &mut State, look: impl FnOnce(Shown<'_>) -> T) -> T {
+        let State { endpoint, seats, .. } = state;
+        let seat = seats.entry(self.handle).or_default();
+        let Some(mut session) = endpoint.session_mut(self.now(), self.handle) else {
+            unreachable!("sessions are held for as long as they have handles");
+        };
+        look(Shown { session: &mut session, ledger: &mut seat.ledger })
+    }
+
+    fn events(&self, state: &State) -> u64 {
+        state.seats.get(&self.handle).map_or(0, |seat| seat.events)
+    }
+}
+
+impl Drop for UdpSession {
+    fn drop(&mut self) {
+        let hub = self.hub();
+        let mut state = hub.lock();
+        state.close(hub.now(), self.handle);
+        hub.serve(&mut state);
+        state.give_up_seat(self.handle);
+        hub.rouse(&mut state);
+    }
+}
+
+impl fmt::Debug for UdpSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hub().lock().endpoint.session(self.handle).fmt(f)
+    }
+}
