@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Send(Send),
     /// Show who answers at an address, and how the handshake goes
     Probe(Probe),
-    /// Two agents and an attacker, in this process and over real TCP
+    /// Two agents, an attacker and a bad network, in this process and over real TCP and UDP
     Demo,
 }
 
@@ -62,6 +62,9 @@ pub(crate) struct Listen {
     /// Where to listen; port 0 takes a free one
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:7410")]
     pub(crate) address: HostPort,
+    /// Listen on UDP instead of TCP
+    #[arg(long)]
+    pub(crate) udp: bool,
     /// The folder that takes the files
     #[arg(long, value_name = "FOLDER")]
     pub(crate) into: PathBuf,
@@ -90,6 +93,9 @@ pub(crate) struct Send {
     /// Who is to get the file, and where
     #[arg(value_name = "ID@HOST:PORT")]
     pub(crate) to: AgentAddress,
+    /// Send over UDP instead of TCP
+    #[arg(long)]
+    pub(crate) udp: bool,
     /// The file; - is standard input
     pub(crate) file: PathBuf,
     /// The name that the receiver gives it [default: its own; for standard input, stdin]
@@ -105,6 +111,9 @@ pub(crate) struct Probe {
     /// Where to connect, and who should answer there if that is known
     #[arg(value_name = "[ID@]HOST:PORT")]
     pub(crate) to: ProbeAddress,
+    /// Ask over UDP instead of TCP
+    #[arg(long)]
+    pub(crate) udp: bool,
     /// The private key to show [default: a key made for this once, so that nobody is let in]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,

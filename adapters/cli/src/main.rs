@@ -8,6 +8,7 @@ mod authorized_agents;
 mod commands;
 mod date;
 mod demo;
+mod door;
 mod exit;
 mod guarded_file;
 mod home;

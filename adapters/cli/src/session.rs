@@ -1,15 +1,17 @@
 //! Sessions as the commands start them, and what their ends mean to whoever called the command.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aitcp::crypto::keygen::IdentityKey;
-use aitcp::{Admission, ClientConfig, CloseReason, Limits, PeerMisbehaved, ServerConfig, Timeouts};
-use aitcp_std::close_reason;
+use aitcp::{
+    Admission, ClientConfig, CloseReason, EndpointConfig, Expect, Limits, PeerMisbehaved, ServerConfig, Timeouts,
+};
+use aitcp_std::{Connection, UdpEndpoint, close_reason};
 
-use crate::address::HostPort;
+use crate::address::{AgentAddress, HostPort};
 use crate::exit::{Exit, Failure};
 use crate::transfer::message::{APP_PROTOCOL, MAX_CHUNK};
 
@@ -18,6 +20,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// A peer of whom nothing is heard for so long is gone, and so is one that takes nothing.
 const IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// How long the peer may take to agree that all is done.
+pub(crate) const PARTING: Duration = Duration::from_secs(5);
 
 /// An agent that calls others. It lets nobody open streams.
 pub(crate) fn client(key: IdentityKey, app_protocol: &str) -> Arc<ClientConfig> {
@@ -48,15 +52,54 @@ fn timeouts() -> Timeouts {
     let mut timeouts = Timeouts::default();
     timeouts.idle = Some(IDLE);
     timeouts.keepalive = Some(KEEPALIVE);
+    timeouts.datagram_handshake = CONNECT;
     timeouts
+}
+
+/// A session with an agent.
+pub(crate) fn call(to: &AgentAddress, udp: bool, config: Arc<ClientConfig>) -> Result<Connection, Failure> {
+    let expect = Expect::Pinned(to.peer);
+    if udp {
+        return call_over_udp(&to.place, expect, &config);
+    }
+    Connection::connect(reach(&to.place)?, config, expect, &mut ()).map_err(|error| failure(error, Exit::Unreachable))
+}
+
+/// Only a handshake shows whether somebody is there.
+fn call_over_udp(place: &HostPort, expect: Expect, config: &Arc<ClientConfig>) -> Result<Connection, Failure> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses(place)? {
+        let endpoint = UdpEndpoint::bind(any_port(address), EndpointConfig::new())
+            .map_err(|error| Failure::new(Exit::Local, error))?;
+        match endpoint.connect(address, Arc::clone(config), expect, &mut ()) {
+            Err(error) if close_reason(&error) == Some(CloseReason::HandshakeTimeout) => last = error,
+            called => return called.map_err(|error| failure(error, Exit::Unreachable)),
+        }
+    }
+    Err(unreachable(place, last))
+}
+
+/// One's own end of a way to `address`.
+pub(crate) fn any_port(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
+pub(crate) fn addresses(place: &HostPort) -> Result<impl Iterator<Item = SocketAddr>, Failure> {
+    (place.host.as_str(), place.port).to_socket_addrs().map_err(|error| unreachable(place, error))
+}
+
+pub(crate) fn unreachable(place: &HostPort, error: io::Error) -> Failure {
+    Failure::new(Exit::Unreachable, format!("{place}: {error}"))
 }
 
 /// A TCP connection to the first address of the host that answers.
 pub(crate) fn reach(place: &HostPort) -> Result<TcpStream, Failure> {
-    let unreachable = |error: io::Error| Failure::new(Exit::Unreachable, format!("{place}: {error}"));
-    let addresses = (place.host.as_str(), place.port).to_socket_addrs().map_err(unreachable)?;
+    let unreachable = |error| unreachable(place, error);
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in addresses {
+    for address in addresses(place)? {
         match TcpStream::connect_timeout(&address, CONNECT) {
             Ok(stream) => {
                 stream.set_nodelay(true).map_err(unreachable)?; // packets are made for whole buffers

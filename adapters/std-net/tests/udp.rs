@@ -70,7 +70,6 @@ fn messages_come_back_from_an_echo_and_both_ends_end_in_order() {
 fn eight_mib_arrive_whole() {
     const LEN: usize = 8 << 20;
     let (alice, bob) = connect_udp();
-    let begun = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut stream = bob.accept_stream().unwrap().unwrap();
@@ -84,7 +83,6 @@ fn eight_mib_arrive_whole() {
         stream.sender.send(&message).unwrap();
         stream.sender.finish().unwrap();
         stream.sender.wait_finished().unwrap();
-        println!("{:?} {:?}", begun.elapsed(), alice.inspect(|session| session.stats()));
         drop(stream);
         alice.shutdown().unwrap();
     });
@@ -114,7 +112,10 @@ fn two_clients_are_served_at_once_behind_one_socket() {
                 assert_eq!(stream.receiver.recv_message(2).unwrap(), Some(vec![round, who as u8]));
             }
         }
-        drop(streams);
+        for mut stream in streams {
+            stream.sender.finish().unwrap();
+            assert_eq!(stream.receiver.recv_message(0).unwrap(), None);
+        }
         alice.shutdown().unwrap();
         eve.shutdown().unwrap();
     });
@@ -184,7 +185,7 @@ fn who_is_not_admitted_is_told_and_the_owner_is_asked_in_the_thread_that_accepts
 fn where_nobody_answers_the_handshake_runs_out_of_time() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut timeouts = aitcp::Timeouts::default();
-    timeouts.handshake = Duration::from_millis(300);
+    timeouts.datagram_handshake = Duration::from_millis(300);
     let near = endpoint(EndpointConfig::new());
     let config = Arc::new(client().with_timeouts(timeouts));
     let failed = near.connect(silent.local_addr().unwrap(), config, Expect::Pinned(id(BOB)), &mut ()).unwrap_err();

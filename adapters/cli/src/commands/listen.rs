@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use aitcp::{HandshakeInfo, ServerConfig, Verdict};
+use aitcp::{HandshakeInfo, Verdict};
 use aitcp_std::Connection;
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ use crate::args;
 use crate::authorized_agents::{AuthorizedAgents, AuthorizedAgentsError, Grant};
 use crate::commands::key;
 use crate::date::Date;
+use crate::door::{Caller, Door};
 use crate::exit::{Exit, Failure};
 use crate::home;
 use crate::output::Output;
@@ -38,20 +39,17 @@ pub(crate) fn run(args: args::Listen, output: Output) -> Result<(), Failure> {
     let inbox = Inbox::open(&args.into, args.overwrite)
         .map_err(|error| Failure::new(Exit::Local, format!("{}: {error}", args.into.display())))?;
     let id = key.identity.peer_id().to_string();
-    let place = (args.address.host.as_str(), args.address.port);
-    let listener =
-        TcpListener::bind(place).map_err(|error| Failure::new(Exit::Local, format!("{}: {error}", args.address)))?;
-    let address = listener.local_addr().map_err(|error| Failure::new(Exit::Local, error))?;
+    let door = Door::open(&args.address, args.udp, session::server(key.identity))
+        .map_err(|error| Failure::new(Exit::Local, format!("{}: {error}", args.address)))?;
+    let address = door.address().map_err(|error| Failure::new(Exit::Local, error))?;
     output.report(&Report::Listening { address, id, agents })?;
 
-    let config = session::server(key.identity);
-    let service = Service { config, inbox, list, max_size: args.max_size, output };
-    if args.once { service.serve_one(&listener) } else { Arc::new(service).serve_all(&listener, args.max_connections) }
+    let service = Service { inbox, list, max_size: args.max_size, output };
+    if args.once { service.serve_one(&door) } else { Arc::new(service).serve_all(&door, args.max_connections) }
 }
 
 /// What all connections have in common.
 struct Service {
-    config: Arc<ServerConfig>,
     inbox: Inbox,
     list: PathBuf,
     max_size: u64,
@@ -67,21 +65,20 @@ struct Guest {
 
 impl Service {
     /// Serves agents until the first error of standard output, each in a thread of its own.
-    fn serve_all(self: Arc<Self>, listener: &TcpListener, max_connections: u16) -> Result<(), Failure> {
+    fn serve_all(self: Arc<Self>, door: &Door, max_connections: u16) -> Result<(), Failure> {
         let slots = Arc::new(AtomicU16::new(max_connections));
         loop {
-            let (socket, from) = self.next(listener)?;
+            let caller = self.next(door)?;
             let Some(slot) = Slot::take(&slots) else {
                 let reason = format!("{max_connections} connections are being served already");
-                self.output.report(&Report::TurnedAway { from, reason })?;
+                self.output.report(&Report::TurnedAway { from: caller.from(), reason })?;
                 continue;
             };
             let service = Arc::clone(&self);
             let serve = move || {
                 let _slot = slot;
                 // Without a standard output there is nobody left to tell.
-                let _ =
-                    service.welcome(socket, from).and_then(|guest| guest.map_or(Ok(0), |guest| service.serve(guest)));
+                let _ = service.welcome(caller).and_then(|guest| guest.map_or(Ok(0), |guest| service.serve(guest)));
             };
             if let Err(error) = thread::Builder::new().name("connection".to_owned()).spawn(serve) {
                 self.output.report(&Report::Trouble { reason: format!("no thread for a connection: {error}") })?;
@@ -90,10 +87,10 @@ impl Service {
     }
 
     /// Serves the first agent that is let in; strangers before it do not count.
-    fn serve_one(&self, listener: &TcpListener) -> Result<(), Failure> {
+    fn serve_one(&self, door: &Door) -> Result<(), Failure> {
         loop {
-            let (socket, from) = self.next(listener)?;
-            if let Some(guest) = self.welcome(socket, from)? {
+            let caller = self.next(door)?;
+            if let Some(guest) = self.welcome(caller)? {
                 return match self.serve(guest)? {
                     0 => Err(Failure::new(Exit::Transfer, "the agent left without a file that could be stored")),
                     _ => Ok(()),
@@ -102,10 +99,10 @@ impl Service {
         }
     }
 
-    fn next(&self, listener: &TcpListener) -> Result<(TcpStream, SocketAddr), Failure> {
+    fn next(&self, door: &Door) -> Result<Caller, Failure> {
         loop {
-            match listener.accept() {
-                Ok(incoming) => return Ok(incoming),
+            match door.next() {
+                Ok(caller) => return Ok(caller),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     self.output.report(&Report::Trouble { reason: format!("no connection: {error}") })?;
@@ -116,9 +113,10 @@ impl Service {
     }
 
     /// The handshake, with the list's word on who may come in.
-    fn welcome(&self, socket: TcpStream, from: SocketAddr) -> Result<Option<Guest>, Failure> {
+    fn welcome(&self, caller: Caller) -> Result<Option<Guest>, Failure> {
+        let from = caller.from();
         let mut granted = None;
-        let shaken = Connection::accept(socket, Arc::clone(&self.config), &mut |info: &HandshakeInfo| {
+        let shaken = caller.accept(&mut |info: &HandshakeInfo| {
             granted = self.grant(info);
             if granted.is_some() { Verdict::Accept } else { Verdict::Refuse }
         });
@@ -172,7 +170,13 @@ impl Service {
                 Err(error) => self.output.report(&Report::NotStored { from, reason: error.to_string() })?,
             }
         };
+        let in_order = reason.is_none();
         self.output.report(&Report::Left { from, reason })?;
+        if in_order {
+            // Whatever becomes of the farewell, the agent is done.
+            connection.set_timeout(Some(session::PARTING));
+            let _ = connection.shutdown();
+        }
         Ok(stored)
     }
 }

@@ -3,13 +3,15 @@
 //! It drives the core itself, to see each step of the handshake when it happens.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::ErrorKind::{self, BrokenPipe, ConnectionRefused, ConnectionReset};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use aitcp::{Carrier, CloseReason, Event, Expect, PeerId, Seed, Session, Suite, Verdict};
+use aitcp::{Carrier, CloseReason, EcnCodepoint, Event, Expect, Meta, PathId, PeerId, Seed, Session, Suite, Verdict};
 use serde::Serialize;
 
+use crate::address::HostPort;
 use crate::args;
 use crate::commands::key;
 use crate::exit::{Exit, Failure};
@@ -19,6 +21,8 @@ use crate::session;
 
 /// More than any packet of a handshake takes.
 const BUFFER: usize = 4 << 10;
+/// The longest datagram that every path carries.
+const MTU: u16 = 1_232;
 
 pub(crate) fn run(args: args::Probe, output: Output) -> Result<(), Failure> {
     let wants_in = args.key.is_some();
@@ -27,13 +31,13 @@ pub(crate) fn run(args: args::Probe, output: Output) -> Result<(), Failure> {
         None => KeyFile::generate(String::new())?,
     };
     let begun = Instant::now();
-    let socket = session::reach(&args.to.place)?;
+    let socket = if args.udp { Wire::udp(&args.to.place)? } else { Wire::Tcp(session::reach(&args.to.place)?) };
     let connected = begun.elapsed();
     let address = socket.peer_addr().map_err(|error| session::failure(error, Exit::Unreachable))?;
 
     let config = session::client(key.identity, &args.app_protocol);
     let expect = args.to.peer.map_or(Expect::Ask, Expect::Pinned);
-    let session = Session::connect(aitcp::Instant::ORIGIN, config, expect, Carrier::Stream, seed()?)
+    let session = Session::connect(aitcp::Instant::ORIGIN, config, expect, socket.carrier(), seed()?)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
     let probe = Probe { session, socket, begun: Instant::now(), answered: None };
     let Found { answer, admission } = probe.follow().map_err(|error| session::failure(error, Exit::Unreachable))?;
@@ -44,7 +48,7 @@ pub(crate) fn run(args: args::Probe, output: Output) -> Result<(), Failure> {
         id: answer.peer.to_string(),
         fingerprint: key_file::fingerprint(&answer.peer),
         suite: answer.suite.to_string(),
-        connect_milliseconds: milliseconds(connected),
+        connect_milliseconds: (!args.udp).then(|| milliseconds(connected)),
         handshake_milliseconds: milliseconds(answer.after),
         admitted: admission.is_ok(),
         reason: admission.err().map(|reason| reason.to_string()),
@@ -65,7 +69,7 @@ fn seed() -> Result<Seed, Failure> {
 /// A handshake under way.
 struct Probe {
     session: Session,
-    socket: TcpStream,
+    socket: Wire,
     begun: Instant,
     answered: Option<Answer>,
 }
@@ -121,13 +125,14 @@ impl Probe {
     }
 
     fn send(&mut self) -> io::Result<()> {
-        let mut buffer = [0; BUFFER];
+        // Over UDP, there is room for one datagram at a time.
+        let mut buffer = vec![0; if self.socket.is_udp() { MTU.into() } else { BUFFER }];
         let now = self.now();
         while let Some(transmit) = self.session.poll_transmit(now, &mut buffer).map_err(io::Error::other)? {
-            match self.socket.write_all(&buffer[..transmit.len]) {
+            match self.socket.send(&buffer[..transmit.len]) {
                 Ok(()) => {}
                 // The peer's last words may still be there to be read.
-                Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {}
+                Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionRefused) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -139,7 +144,11 @@ impl Probe {
         let wait = self.session.poll_timeout().map(|at| (at - self.now()).max(Duration::from_millis(1)));
         self.socket.set_read_timeout(wait)?;
         let mut buffer = [0; BUFFER];
-        match self.socket.read(&mut buffer) {
+        match self.socket.receive(&mut buffer) {
+            Ok(length) if self.socket.is_udp() => {
+                let meta = Meta { path: PathId::default(), ecn: EcnCodepoint::NotEct };
+                self.session.handle_datagram(self.now(), meta, &mut buffer[..length]);
+            }
             Ok(0) => self.session.handle_link_lost(self.now()),
             Ok(length) => {
                 packets.extend_from_slice(&buffer[..length]);
@@ -151,6 +160,62 @@ impl Probe {
         }
         self.session.handle_timeout(self.now());
         Ok(())
+    }
+}
+
+/// What the packets travel over.
+enum Wire {
+    Tcp(TcpStream),
+    Udp(UdpSocket),
+}
+
+impl Wire {
+    /// A socket for the first address of the host.
+    fn udp(place: &HostPort) -> Result<Self, Failure> {
+        let not_found = || session::unreachable(place, ErrorKind::NotFound.into());
+        let address = session::addresses(place)?.next().ok_or_else(not_found)?;
+        let socket = UdpSocket::bind(session::any_port(address)).map_err(|error| Failure::new(Exit::Local, error))?;
+        socket.connect(address).map_err(|error| session::unreachable(place, error))?;
+        Ok(Self::Udp(socket))
+    }
+
+    const fn is_udp(&self) -> bool {
+        matches!(self, Self::Udp(_))
+    }
+
+    const fn carrier(&self) -> Carrier {
+        match self {
+            Self::Tcp(_) => Carrier::Stream,
+            Self::Udp(_) => Carrier::Datagram { mtu: MTU },
+        }
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.peer_addr(),
+            Self::Udp(socket) => socket.peer_addr(),
+        }
+    }
+
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.set_read_timeout(timeout),
+            Self::Udp(socket) => socket.set_read_timeout(timeout),
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.write_all(bytes),
+            Self::Udp(socket) => socket.send(bytes).map(drop),
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.read(buffer),
+            Self::Udp(socket) => socket.recv(buffer),
+        }
     }
 }
 
@@ -167,7 +232,8 @@ enum Report {
         id: String,
         fingerprint: String,
         suite: String,
-        connect_milliseconds: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connect_milliseconds: Option<f64>,
         handshake_milliseconds: f64,
         admitted: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,7 +257,9 @@ impl fmt::Display for Report {
         writeln!(f, "id           {id}")?;
         writeln!(f, "fingerprint  {fingerprint}")?;
         writeln!(f, "suite        {suite}")?;
-        writeln!(f, "connected    in {connect_milliseconds:.1} ms")?;
+        if let Some(connect_milliseconds) = connect_milliseconds {
+            writeln!(f, "connected    in {connect_milliseconds:.1} ms")?;
+        }
         writeln!(f, "proved       in {handshake_milliseconds:.1} ms")?;
         match reason {
             None => f.write_str("admitted     yes"),

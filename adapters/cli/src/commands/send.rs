@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use aitcp::{Direction, Expect};
+use aitcp::Direction;
 use aitcp_std::Connection;
 use serde::Serialize;
 
@@ -20,18 +20,13 @@ use crate::session;
 use crate::transfer::message::{APP_PROTOCOL, Header, Receipt};
 use crate::transfer::sender::{self, SendFileError};
 
-/// How long the peer may take to agree that all is done.
-const PARTING: Duration = Duration::from_secs(5);
-
 pub(crate) fn run(args: args::Send, output: Output) -> Result<(), Failure> {
     let (key, _) = key::read(args.key)?;
     // Before anybody is called: a file that is not there is no reason to show up.
     let (header, content) = open(&args.file, args.name)?;
     let begun = Instant::now();
-    let carrier = session::reach(&args.to.place)?;
     let config = session::client(key.identity, APP_PROTOCOL);
-    let connection = Connection::connect(carrier, config, Expect::Pinned(args.to.peer), &mut ())
-        .map_err(|error| session::failure(error, Exit::Unreachable))?;
+    let connection = session::call(&args.to, args.udp, config)?;
     output.report(&Report::Connected {
         peer: args.to.peer.to_string(),
         suite: connection.handshake().suite.to_string(),
@@ -46,7 +41,7 @@ pub(crate) fn run(args: args::Send, output: Output) -> Result<(), Failure> {
     let sent = send(&connection, &header, content, output);
     let seconds = begun.elapsed().as_secs_f64();
     // A receipt says that the file is there, however the session ends; a refusal has been heard too.
-    connection.set_timeout(Some(PARTING));
+    connection.set_timeout(Some(session::PARTING));
     let _ = connection.shutdown();
     let receipt = sent?;
     output.report(&Report::Sent { name: header.name, bytes: receipt.bytes, sha256: receipt.sha256, seconds })
