@@ -43,8 +43,19 @@ for attack in attacks:
     delivered, reason = ATTACKS[attack["attack"]]
     assert attack["delivered"] == delivered and reason in attack["reason"], attack
 
+over_udp = the("datagrams")
+network, path = over_udp["network"], over_udp["path"]
+assert over_udp["bytes"] == 8 << 20 and over_udp["sha256_sent"] == over_udp["sha256_stored"], over_udp
+assert over_udp["sha256_sent"] != file["sha256_sent"], over_udp
+assert network["datagrams"] > (8 << 20) // path["mtu"] and path["packets_sent"] > (8 << 20) // path["mtu"], over_udp
+assert 0.03 < network["lost"] / network["datagrams"] < 0.07 and path["packets_lost"] > 0, over_udp
+assert all(network[harm] > 0 for harm in ("doubled", "reordered", "corrupted")), over_udp
+assert path["rtt_milliseconds"] > 0 and path["mtu"] >= 1232, over_udp
+
 checked = [event for event in events if "ok" in event and event is not demo]
 assert all(event["ok"] for event in checked) and demo["ok"], events
 assert demo["checks"] == len(checked) and demo["failed"] == 0, demo
 assert demo is events[-1]
-print(f"{demo['checks']} checks in {demo['seconds']:.1f} s; {file['bytes'] >> 20} MiB in {file['seconds']:.2f} s")
+for what in (file, over_udp):
+    print(f"{what['event']}: {what['bytes'] >> 20} MiB in {what['seconds']:.2f} s")
+print(f"{demo['checks']} checks in {demo['seconds']:.1f} s")

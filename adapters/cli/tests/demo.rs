@@ -5,7 +5,7 @@ mod common;
 use common::{aitcp, assert_exit, json_lines, stderr, stdout};
 
 #[test]
-fn every_check_passes_and_every_attack_is_refused_with_its_reason() {
+fn every_check_passes_every_attack_is_refused_and_a_bad_network_endured() {
     let home = tempfile::tempdir().unwrap();
     let shown = aitcp(home.path()).args(["demo", "--json"]).output().unwrap();
     assert_exit(&shown, 0);
@@ -14,11 +14,16 @@ fn every_check_passes_and_every_attack_is_refused_with_its_reason() {
     let attacks = ["attack"; 4];
     assert_eq!(events[..5], ["agents", "handshake", "message", "message", "file"]);
     assert_eq!(events[5..9], attacks);
-    assert_eq!(events[9..], ["demo"]);
+    assert_eq!(events[9..], ["datagrams", "demo"]);
     let reasons: Vec<_> = lines[5..9].iter().map(|line| line["reason"].as_str().unwrap()).collect();
     assert!(reasons[..3].iter().all(|reason| reason.contains("does not open")), "{reasons:?}");
     assert!(reasons[3].contains("without a close"), "{reasons:?}");
-    assert_eq!((&lines[9]["ok"], &lines[9]["checks"]), (&true.into(), &8.into()));
+    let datagrams = &lines[9];
+    assert_eq!(datagrams["sha256_sent"], datagrams["sha256_stored"]);
+    for count in ["lost", "doubled", "reordered", "corrupted"] {
+        assert!(datagrams["network"][count].as_u64().unwrap() > 0, "{count}: {datagrams}");
+    }
+    assert_eq!((&lines[10]["ok"], &lines[10]["checks"]), (&true.into(), &9.into()));
 }
 
 #[test]
@@ -26,7 +31,7 @@ fn people_are_told_without_colours_where_there_is_no_terminal() {
     let home = tempfile::tempdir().unwrap();
     let shown = aitcp(home.path()).arg("demo").output().unwrap();
     assert_exit(&shown, 0);
-    assert!(stdout(&shown).contains("All 8 checks passed"), "{}", stdout(&shown));
+    assert!(stdout(&shown).contains("All 9 checks passed"), "{}", stdout(&shown));
     assert!(!stdout(&shown).contains('\u{1B}'), "{}", stdout(&shown));
     assert_eq!(stderr(&shown), "");
 }

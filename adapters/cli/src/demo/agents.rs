@@ -48,6 +48,19 @@ impl Agents {
         self.address
     }
 
+    pub(crate) fn client(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.client)
+    }
+
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
+    }
+
+    /// Whom Alice calls.
+    pub(crate) const fn expect_bob(&self) -> Expect {
+        Expect::Pinned(self.bob)
+    }
+
     /// Alice calls Bob at `address`.
     pub(crate) fn meet(&self, address: SocketAddr) -> io::Result<(Connection, Connection)> {
         together(|| self.call(address), || self.answer())
@@ -55,12 +68,12 @@ impl Agents {
 
     /// Alice's end of a new connection.
     pub(crate) fn call(&self, address: SocketAddr) -> io::Result<Connection> {
-        Connection::connect(TcpStream::connect(address)?, Arc::clone(&self.client), Expect::Pinned(self.bob), &mut ())
+        Connection::connect(TcpStream::connect(address)?, self.client(), self.expect_bob(), &mut ())
     }
 
     /// Bob's end of the next connection.
     pub(crate) fn answer(&self) -> io::Result<Connection> {
-        Connection::accept(self.listener.accept()?.0, Arc::clone(&self.server), &mut ())
+        Connection::accept(self.listener.accept()?.0, self.server(), &mut ())
     }
 }
 

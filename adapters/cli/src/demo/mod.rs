@@ -1,14 +1,14 @@
-//! `aitcp demo`: two agents in one process talk over real TCP, and then an attacker stands in between.
+//! `aitcp demo`: two agents in one process talk over real TCP; then an attacker stands in between, and last a bad network.
 
 mod agents;
 mod attacks;
+mod bad_network;
+mod datagrams;
+mod moving;
 mod relay;
 mod step;
 
-use std::fs::File;
 use std::io::{self, Write};
-
-use std::path::Path;
 use std::time::Instant;
 
 use aitcp::Direction;
@@ -16,16 +16,11 @@ use aitcp_std::Connection;
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::progress::Progress;
-use crate::transfer::checksum::Checksum;
-use crate::transfer::inbox::Inbox;
-use crate::transfer::message::Header;
-use crate::transfer::{receiver, sender};
 use agents::{ALICE, Agents, BOB, accept, recv_text, together};
 use step::{Agent, Step, heading};
 
 /// The size of the file that is moved.
-const FILE_BYTES: u64 = 64 << 20;
+const MEBIBYTES: u64 = 64;
 
 pub(crate) fn run(output: Output) -> Result<(), Failure> {
     let mut demo = Demo { output, begun: Instant::now(), checks: 0, failed: 0 };
@@ -58,51 +53,18 @@ impl Demo {
         }
 
         self.announce("A file of 64 MiB")?;
-        let step = self.move_file(&alice, &bob)?;
-        self.tell(&step)?;
+        let file = moving::move_file(MEBIBYTES, &alice, &bob, self.output)?;
+        self.tell(&Step::File { ok: file.is_whole(MEBIBYTES), file })?;
         together(|| alice.shutdown(), || bob.shutdown()).map_err(broken)?;
 
         self.announce("An attacker in between sees every byte, holds no key, and tries")?;
         for attack in relay::Attack::ALL {
             self.tell(&attacks::suffer(attack, &agents).map_err(broken)?)?;
         }
+
+        self.announce("A file of 8 MiB over UDP, through a network that loses, doubles, reorders and corrupts")?;
+        self.tell(&datagrams::endure(&agents, self.output)?)?;
         Ok(())
-    }
-
-    fn move_file(&self, alice: &Connection, bob: &Connection) -> Result<Step, Failure> {
-        let folder = tempfile::tempdir().map_err(local)?;
-        let inbox_folder = folder.path().join("inbox");
-        std::fs::create_dir(&inbox_folder).map_err(local)?;
-        let inbox = Inbox::open(&inbox_folder, false).map_err(local)?;
-        let path = folder.path().join("random.bin");
-        make_file(&path).map_err(local)?;
-        let sent = Checksum::of(File::open(&path).map_err(local)?).map_err(local)?;
-
-        let header = Header { name: "random.bin".to_owned(), size: Some(FILE_BYTES) };
-        let progress = Progress::new(header.size, self.output);
-        let begun = Instant::now();
-        let (_, stored) = together(
-            || {
-                let mut stream = alice.open(Direction::Bidirectional)?;
-                let content = File::open(&path)?;
-                sender::send(&mut stream, &header, content, |bytes| progress.add(bytes)).map_err(io::Error::other)
-            },
-            || {
-                let mut stream = accept(bob)?;
-                receiver::receive(&mut stream, &inbox, FILE_BYTES).map_err(io::Error::other)
-            },
-        )
-        .map_err(broken)?;
-        let seconds = begun.elapsed().as_secs_f64();
-        // What counts is what is on the disk, not what either end believes.
-        let on_disk = Checksum::of(File::open(&stored.path).map_err(local)?).map_err(local)?;
-        Ok(Step::File {
-            ok: on_disk == sent && sent.bytes == FILE_BYTES,
-            bytes: on_disk.bytes,
-            seconds,
-            sha256_sent: sent.sha256,
-            sha256_stored: on_disk.sha256,
-        })
     }
 
     fn conclude(self) -> Result<(), Failure> {
@@ -176,17 +138,6 @@ fn talk(alice: &Connection, bob: &Connection) -> io::Result<[Step; 2]> {
         received,
     };
     Ok([step(ALICE, BOB, QUESTION, question), step(BOB, ALICE, ANSWER, answer)])
-}
-
-/// A file of random bytes, which nothing can compress.
-fn make_file(path: &Path) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    let mut chunk = vec![0; 1 << 20];
-    for _ in 0..FILE_BYTES >> 20 {
-        getrandom::fill(&mut chunk).map_err(io::Error::other)?;
-        file.write_all(&chunk)?;
-    }
-    Ok(())
 }
 
 /// The file system failed, which says nothing about the protocol.

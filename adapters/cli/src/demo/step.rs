@@ -7,6 +7,9 @@ use console::style;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
+use super::bad_network::Counts;
+use super::datagrams::PathReport;
+use super::moving::Moved;
 use super::relay::Attack;
 use crate::key_file;
 
@@ -51,10 +54,8 @@ pub(crate) enum Step {
     },
     File {
         ok: bool,
-        bytes: u64,
-        seconds: f64,
-        sha256_sent: String,
-        sha256_stored: String,
+        #[serde(flatten)]
+        file: Moved,
     },
     /// `delivered`: how many messages the responder's application got before its session ended, and `reason` is why it did.
     Attack {
@@ -62,6 +63,14 @@ pub(crate) enum Step {
         attack: Attack,
         delivered: usize,
         reason: String,
+    },
+    /// A file over UDP: what the network did to datagrams both ways, and what the sender's session saw of that.
+    Datagrams {
+        ok: bool,
+        #[serde(flatten)]
+        file: Moved,
+        network: Counts,
+        path: Option<PathReport>,
     },
     Demo {
         ok: bool,
@@ -76,9 +85,11 @@ impl Step {
     pub(crate) const fn verdict(&self) -> Option<bool> {
         match self {
             Self::Agents { .. } | Self::Demo { .. } => None,
-            Self::Handshake { ok, .. } | Self::Message { ok, .. } | Self::File { ok, .. } | Self::Attack { ok, .. } => {
-                Some(*ok)
-            }
+            Self::Handshake { ok, .. }
+            | Self::Message { ok, .. }
+            | Self::File { ok, .. }
+            | Self::Attack { ok, .. }
+            | Self::Datagrams { ok, .. } => Some(*ok),
         }
     }
 }
@@ -110,11 +121,17 @@ impl fmt::Display for Step {
             Self::Message { ok, from, to, received, .. } => {
                 write!(f, "  {} {from:<5} → {to:<5}  {received}", mark(*ok))
             }
-            Self::File { ok, bytes, seconds, sha256_sent, sha256_stored } => {
-                let rate = HumanBytes((*bytes as f64 / seconds) as u64);
-                writeln!(f, "  {} {} in {seconds:.2} s ({rate}/s), safe on the disk", mark(*ok), HumanBytes(*bytes))?;
-                writeln!(f, "    sent    {}", style(sha256_sent).dim())?;
-                write!(f, "    stored  {}", style(sha256_stored).dim())
+            Self::File { ok, file } => write!(f, "  {} {file}", mark(*ok)),
+            Self::Datagrams { ok, file, network, path } => {
+                let Counts { datagrams, lost, doubled, reordered, corrupted } = network;
+                writeln!(f, "  {} {file}", mark(*ok))?;
+                write!(f, "    of {datagrams} datagrams {lost} were lost, {doubled} doubled, {reordered} reordered, ")?;
+                write!(f, "{corrupted} corrupted")?;
+                let Some(PathReport { packets_sent, packets_lost, rtt_milliseconds, mtu }) = path else {
+                    return Ok(());
+                };
+                write!(f, "\n    Alice sent {packets_sent} packets and found {packets_lost} lost; ")?;
+                write!(f, "round trip {rtt_milliseconds:.2} ms, datagrams of up to {mtu} bytes")
             }
             Self::Attack { ok, attack, delivered, reason } => {
                 let delivered = match delivered {
@@ -132,6 +149,16 @@ impl fmt::Display for Step {
                 write!(f, "\n{}", style(format!("{failed} of {checks} checks failed.")).red().bold())
             }
         }
+    }
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes, seconds, sha256_sent, sha256_stored } = self;
+        let rate = HumanBytes((*bytes as f64 / seconds) as u64);
+        writeln!(f, "{} in {seconds:.2} s ({rate}/s), safe on the disk", HumanBytes(*bytes))?;
+        writeln!(f, "    sent    {}", style(sha256_sent).dim())?;
+        write!(f, "    stored  {}", style(sha256_stored).dim())
     }
 }
 
