@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aitcp::{
-    Carrier, ClientConfig, CloseReason, ConfigError, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner,
-    RecvDatagramError, Seed, SendDatagramError, ServerConfig, Session,
+    Carrier, ClientConfig, CloseReason, ConfigError, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner, Seed,
+    ServerConfig, Session,
 };
 
 use crate::driver::Driver;
@@ -26,7 +26,7 @@ use crate::tcp::TcpDriver;
 /// a close with code 0: end it with [`shutdown`](Self::shutdown) or [`close`](Self::close).
 #[derive(Clone, Debug)]
 pub struct Connection {
-    driver: Arc<Driver>,
+    pub(crate) driver: Arc<Driver>,
     handshake: Arc<HandshakeInfo>,
 }
 
@@ -80,34 +80,6 @@ impl Connection {
         self.driver.set_timeout(timeout);
     }
 
-    /// The longest datagram that can be sent now, in bytes. `None` if none can: over TCP, or if the peer takes none.
-    #[must_use]
-    pub fn max_datagram(&self) -> Option<usize> {
-        self.inspect(Session::max_datagram)
-    }
-
-    /// Sends a datagram at best effort: it arrives whole and once, or not at all. It does not wait: where more are sent than the path
-    /// takes, the oldest of those that wait are dropped ([`Session::send_datagram`]).
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`SendDatagramError`] if it is too long, or none can be sent.
-    pub fn send_datagram(&self, datagram: &[u8]) -> io::Result<()> {
-        self.driver.wait(|state| attempt(state.session.send_datagram(datagram), &[SendDatagramError::Closed]))
-    }
-
-    /// Waits for a datagram, copies it to the front of `buf`, and returns its length.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`RecvDatagramError`] if `buf` is too short: the datagram stays.
-    /// [`ErrorKind::Unsupported`](io::ErrorKind::Unsupported) over TCP. The [`CloseReason`] when the session has ended and nothing is left.
-    pub fn recv_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
-        if matches!(*self.driver, Driver::Tcp(_)) {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
-        let to_wait = [RecvDatagramError::Blocked, RecvDatagramError::Closed];
-        self.driver.wait(|state| attempt(state.session.recv_datagram(buf), &to_wait))
-    }
-
     /// Opens a stream; waits while as many are open as are allowed. The peer hears of it with the first that is sent on it.
     ///
     /// # Errors
@@ -155,7 +127,7 @@ impl Connection {
     }
 
     /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text`, and what it has not received is lost. Takes a
-    /// second or two at most, if the peer does not listen.
+    /// second or two at most, if the peer does not listen; over UDP a quarter of a second.
     pub fn close(&self, code: u64, text: &str) {
         self.driver.look(|state| state.session.close(self.driver.now(), code, text));
         self.driver.wind_up();

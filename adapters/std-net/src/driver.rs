@@ -7,7 +7,7 @@ use aitcp::{Instant, Ledger, Session, StreamError};
 
 use crate::error::{Attempt, attempt};
 use crate::tcp::TcpDriver;
-use crate::udp_session::UdpSession;
+use crate::udp::UdpSession;
 
 /// A session that several threads may be waiting for, with what was heard of its streams.
 pub(crate) struct Shown<'a> {
@@ -33,7 +33,7 @@ impl Driver {
     /// Bounds every later [`wait`](Self::wait).
     pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
         match self {
-            Self::Tcp(driver) => driver.set_timeout(timeout),
+            Self::Tcp(driver) => driver.lock().timeout = timeout,
             Self::Udp(driver) => driver.set_timeout(timeout),
         }
     }

@@ -54,12 +54,10 @@ mod driver;
 mod error;
 mod stream;
 mod tcp;
-mod udp_endpoint;
-mod udp_hub;
-mod udp_session;
+mod udp;
 
 pub use aitcp::Owner;
 pub use connection::Connection;
 pub use error::close_reason;
 pub use stream::{RecvStream, SendStream, Stream};
-pub use udp_endpoint::{Incoming, UdpEndpoint};
+pub use udp::{Incoming, UdpEndpoint};

@@ -37,10 +37,10 @@ pub(crate) struct TcpDriver {
     changed: Condvar,
 }
 
-struct State {
+pub(crate) struct State {
     session: Session,
     /// How long a call may wait.
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     ledger: Ledger,
     /// What was read and is not a whole packet yet. `None` while a thread reads.
     inbox: Option<Vec<u8>>,
@@ -72,7 +72,7 @@ impl TcpDriver {
     }
 
     /// A panic leaves the state whole, since nothing in it is changed half-way.
-    fn lock(&self) -> Guard<'_> {
+    pub(crate) fn lock(&self) -> Guard<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -145,10 +145,6 @@ impl TcpDriver {
 
     pub(crate) fn now(&self) -> Instant {
         Instant::ORIGIN + self.origin.elapsed()
-    }
-
-    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
-        self.lock().timeout = timeout;
     }
 
     pub(crate) fn look<T>(&self, look: impl FnOnce(Shown<'_>) -> T) -> T {

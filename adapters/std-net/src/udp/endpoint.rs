@@ -8,11 +8,11 @@ use std::thread;
 
 use aitcp::{ClientConfig, EndpointConfig, EndpointStats, Expect, Owner};
 
+use super::hub::Hub;
+use super::session::{Anchor, UdpSession};
 use crate::connection::Connection;
 use crate::driver::Driver;
 use crate::error::misuse;
-use crate::udp_hub::Hub;
-use crate::udp_session::{Anchor, UdpSession};
 
 /// Any number of sessions over one UDP socket. Cheap to clone.
 ///

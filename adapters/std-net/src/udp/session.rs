@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use aitcp::{Handle, Instant};
 
+use super::hub::{Hub, State};
 use crate::driver::Shown;
 use crate::error::{Attempt, closed};
-use crate::udp_hub::{Hub, State};
 
 /// How often a thread that waits looks up: what it waits for may have been done by another thread, and not by the peer.
 const LOOK_UP: Duration = Duration::from_secs(1);
-/// How long the end of the session may take to reach the peer.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long a peer that has not got the close is given to say so, by sending on. Afterwards the thread goes on answering it, for as long
+/// as there is a thread.
+const FAREWELL: Duration = Duration::from_millis(250);
 
 /// The thread of an endpoint serves it for as long as one of these is there.
 pub(crate) struct Anchor(pub(crate) Arc<Hub>);
@@ -88,11 +89,11 @@ impl UdpSession {
         }
     }
 
-    /// Waits until the peer has heard of the end, or has had the time to: the session answers with its close until it is drained.
+    /// Waits for a while after the end: nobody acknowledges a close, and a peer that has not got it is told again when it sends.
     pub(crate) fn wind_up(&self) {
         let hub = self.hub();
         let mut state = hub.lock();
-        let deadline = self.now() + LINGER;
+        let deadline = self.now() + FAREWELL;
         loop {
             hub.serve(&mut state);
             hub.rouse(&mut state);
