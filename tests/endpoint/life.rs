@@ -42,6 +42,36 @@ fn a_session_that_is_over_goes_and_its_handle_finds_nothing() {
     assert_eq!(two.client.handles().collect::<Vec<_>>(), [second]);
 }
 
+#[test]
+fn a_session_that_is_held_stays_after_its_end_until_it_is_released() {
+    let mut two = default();
+    let from = two.connect(2);
+    two.carry();
+    let (held, event) = two.server.poll_event().unwrap();
+    assert_eq!(event, Event::Established);
+    assert!(two.server.hold(held));
+    assert_eq!(two.server.route(held).map(|route| route.remote), Some(CLIENT));
+    let mut session = two.client.session_mut(two.now, from).unwrap();
+    let stream = session.open(Direction::Unidirectional).unwrap();
+    session.send(stream, b"last words", Ending::End).unwrap();
+    drop(session);
+    two.carry();
+    two.client.session_mut(two.now, from).unwrap().close(two.now, 0, "");
+    two.carry();
+    assert!(matches!(events(&mut two.server).last(), Some((handle, Event::Closed(_))) if *handle == held));
+    two.wait();
+    assert_eq!((two.server.is_idle(), two.server.poll_timeout()), (false, None));
+    let mut session = two.server.session_mut(two.now, held).unwrap();
+    let received = session.recv(stream, &mut [0; 16]).unwrap();
+    assert_eq!((received.len, received.end_of_message), (10, true));
+    drop(session);
+    assert!(events(&mut two.server).is_empty() && two.said_by_server().is_empty());
+
+    two.server.release(held);
+    assert!(two.server.session(held).is_none() && two.server.is_idle());
+    assert_eq!((two.server.hold(held), two.server.route(held)), (false, None));
+}
+
 /// R-6.11-6.
 #[test]
 fn a_revoked_peer_is_closed_and_does_not_come_back_before_it_is_reinstated() {

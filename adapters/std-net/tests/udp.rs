@@ -132,7 +132,7 @@ fn datagrams_arrive_and_what_was_received_stays_after_the_end() {
     assert_eq!(bob.recv_datagram(&mut buffer[..1]).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(bob.recv_datagram(&mut buffer).unwrap(), longest);
     assert_eq!(buffer, datagram);
-    assert_eq!(alice.send_datagram(&vec![0; longest + 1]).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(alice.send_datagram(&[0; 2_000]).unwrap_err().kind(), ErrorKind::InvalidInput);
 
     bob.send_datagram(b"last words").unwrap();
     let mut stream = bob.open(Direction::Unidirectional).unwrap();

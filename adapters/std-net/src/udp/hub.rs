@@ -5,9 +5,10 @@
 //! thing that ends a wait for datagrams on every system.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use aitcp::{EcnCodepoint, Endpoint, EndpointConfig, Event, Handle, Instant, Ledger};
@@ -19,6 +20,10 @@ use crate::error::misuse;
 const LOOK_UP: Duration = Duration::from_secs(1);
 /// The shortest wait: sockets take no timeout of zero.
 const MOMENT: Duration = Duration::from_micros(100);
+/// How long the thread does nothing when the socket gives an error, lest it does nothing else.
+const PAUSE: Duration = Duration::from_millis(1);
+/// What a socket says whose time is up.
+const NOT_YET: [ErrorKind; 3] = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
 /// How long the ends of sessions are served once there are no handles any more.
 const LINGER: Duration = Duration::from_secs(1);
 /// Sessions that peers have begun and that nobody has accepted. More are closed.
@@ -111,7 +116,14 @@ impl Hub {
     /// Waits for a datagram. What goes wrong with one says nothing about others: sessions find out by themselves whether any come.
     fn receive<'a>(&self, wait: Duration, buffer: &'a mut [u8]) -> Option<(&'a mut [u8], SocketAddr)> {
         self.socket.set_read_timeout(Some(wait.max(MOMENT))).ok()?;
-        let (len, from) = self.socket.recv_from(buffer).ok()?;
+        let (len, from) = match self.socket.recv_from(buffer) {
+            Ok(received) => received,
+            Err(error) if NOT_YET.contains(&error.kind()) => return None,
+            Err(_) => {
+                thread::sleep(wait.min(PAUSE));
+                return None;
+            }
+        };
         Some((buffer.get_mut(..len).filter(|datagram| !datagram.is_empty())?, from))
     }
 
@@ -139,7 +151,7 @@ impl Hub {
 
     /// Takes in a session that a peer has begun, if there is room for it.
     fn admit(&self, state: &mut State, handle: Handle, event: Event) {
-        if matches!(event, Event::Closed(_)) {
+        if matches!(event, Event::Closed(_)) || state.endpoint.session(handle).is_none() {
             return;
         }
         if state.incoming.len() >= BACKLOG || state.deserted.is_some() {
