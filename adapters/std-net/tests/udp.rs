@@ -89,6 +89,32 @@ fn eight_mib_arrive_whole() {
 }
 
 #[test]
+fn threads_send_both_ways_on_streams_of_their_own() {
+    const LEN: usize = 1 << 20;
+    let (alice, bob) = connect_udp();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            serve_echo(&bob);
+            bob.shutdown().unwrap();
+        });
+        thread::scope(|scope| {
+            for seed in 0..8 {
+                let alice = alice.clone();
+                scope.spawn(move || {
+                    let mut stream = alice.open(Direction::Bidirectional).unwrap();
+                    let message: Vec<u8> = pattern(seed).take(LEN).collect();
+                    stream.sender.send(&message).unwrap();
+                    stream.sender.finish().unwrap();
+                    assert_eq!(stream.receiver.recv_message(LEN).unwrap(), Some(message));
+                    assert_eq!(stream.receiver.recv_message(0).unwrap(), None);
+                });
+            }
+        });
+        alice.shutdown().unwrap();
+    });
+}
+
+#[test]
 fn two_clients_are_served_at_once_behind_one_socket() {
     let admission = Admission::Only([id(ALICE), id(EVE)].into());
     let bob = serving(ServerConfig::new(key(BOB), admission, &["test/1"]));
