@@ -22,8 +22,6 @@ pub(super) struct Paths {
     validation: Option<PathValidation>,
     /// The path before, on which the peer has shown itself: back to it, if the present one proves to be none.
     proven: Option<PathId>,
-    /// Nothing has come yet: the first datagram says where the initiator is.
-    is_unknown: bool,
     responses: Deque<(PathId, u64), MAX_RESPONSES>,
 }
 
@@ -34,14 +32,7 @@ impl Paths {
         if !is_responder {
             limit.validate();
         }
-        Self {
-            active: PathId::default(),
-            limit,
-            validation: None,
-            proven: None,
-            is_unknown: is_responder,
-            responses: Deque::new(),
-        }
+        Self { active: PathId::default(), limit, validation: None, proven: None, responses: Deque::new() }
     }
 
     pub(super) const fn active(&self) -> PathId {
@@ -50,10 +41,17 @@ impl Paths {
 
     /// A datagram of so many bytes has come, from anybody.
     pub(super) fn on_received(&mut self, path: PathId, bytes: usize) {
-        if core::mem::take(&mut self.is_unknown) {
-            self.active = path;
-        }
         if path == self.active {
+            self.limit.on_received(bytes as u64);
+        }
+    }
+
+    /// A responder has taken a packet of the handshake that came over this path, in a datagram of so many bytes: answers go there, and
+    /// not to whoever was the first to send anything.
+    pub(super) fn on_handshake(&mut self, path: PathId, bytes: usize) {
+        if path != self.active {
+            self.active = path;
+            self.limit = AmplificationLimit::default();
             self.limit.on_received(bytes as u64);
         }
     }
@@ -165,6 +163,7 @@ mod tests {
     fn at_home() -> Paths {
         let mut paths = Paths::new(true);
         paths.on_received(HOME, 1_232);
+        paths.on_handshake(HOME, 1_232);
         paths
     }
 
@@ -179,6 +178,20 @@ mod tests {
         paths.validate_active();
         assert_eq!(paths.available(), u64::MAX);
         assert_eq!(Paths::new(false).available(), u64::MAX);
+    }
+
+    /// R-9.7-1: what goes to an address is never more than three times what came from there, however often the initiator seems to move.
+    #[test]
+    fn a_handshake_is_answered_to_where_it_came_from() {
+        let mut paths = Paths::new(true);
+        paths.on_received(AWAY, 5_000);
+        paths.on_handshake(HOME, 1_000);
+        assert_eq!((paths.active(), paths.available()), (HOME, 3_000));
+        paths.on_sent(HOME, 2_500);
+        paths.on_handshake(AWAY, 1_000);
+        assert_eq!((paths.active(), paths.available()), (AWAY, 3_000));
+        paths.on_handshake(HOME, 10);
+        assert_eq!((paths.active(), paths.available()), (HOME, 30));
     }
 
     /// R-9.7-3, R-9.7-4.

@@ -27,7 +27,9 @@ pub(crate) struct AmplificationLimit {
 impl AmplificationLimit {
     /// Takes note of bytes received from the address, in datagrams that are the peer's.
     pub(crate) const fn on_received(&mut self, bytes: u64) {
-        self.received = self.received.saturating_add(bytes);
+        if !self.is_validated {
+            self.received = self.received.saturating_add(bytes);
+        }
     }
 
     /// Takes note of bytes sent to it.
