@@ -22,6 +22,8 @@ pub(super) struct Paths {
     validation: Option<PathValidation>,
     /// The path before, on which the peer has shown itself: back to it, if the present one proves to be none.
     proven: Option<PathId>,
+    /// The Hello has come over several: the end of the handshake does not tell which of them is the initiator's.
+    is_ambiguous: bool,
     responses: Deque<(PathId, u64), MAX_RESPONSES>,
 }
 
@@ -32,7 +34,14 @@ impl Paths {
         if !is_responder {
             limit.validate();
         }
-        Self { active: PathId::default(), limit, validation: None, proven: None, responses: Deque::new() }
+        Self {
+            active: PathId::default(),
+            limit,
+            validation: None,
+            proven: None,
+            is_ambiguous: false,
+            responses: Deque::new(),
+        }
     }
 
     pub(super) const fn active(&self) -> PathId {
@@ -46,14 +55,36 @@ impl Paths {
         }
     }
 
-    /// A responder has taken a packet of the handshake that came over this path, in a datagram of so many bytes: answers go there, and
-    /// not to whoever was the first to send anything.
-    pub(super) fn on_handshake(&mut self, path: PathId, bytes: usize) {
+    /// A Hello has come over this path, in a datagram of so many bytes: the answer goes there, and not to whoever was the first to send
+    /// anything (R-9.7-8).
+    pub(super) fn on_hello(&mut self, path: PathId, bytes: usize) {
         if path != self.active {
-            self.active = path;
-            self.limit = AmplificationLimit::default();
-            self.limit.on_received(bytes as u64);
+            self.go(path, bytes);
         }
+    }
+
+    /// The Hello that was taken has come again.
+    pub(super) fn on_hello_again(&mut self, path: PathId, bytes: usize) {
+        self.is_ambiguous |= path != self.active;
+        self.on_hello(path, bytes);
+    }
+
+    /// The initiator has proved who it is, by a packet over this path. It has got the answer to its Hello: so it is where that went, if
+    /// that is one place, and the packet came from there (R-9.7-2); otherwise it has to be asked (R-9.7-8).
+    pub(super) fn on_authenticated(&mut self, path: PathId, bytes: usize, pto: Duration, now: Instant) {
+        if path == self.active && !self.is_ambiguous {
+            self.validate_active();
+            return;
+        }
+        self.on_hello(path, bytes);
+        self.validation = Some(PathValidation::new(pto, now));
+    }
+
+    fn go(&mut self, path: PathId, bytes: usize) {
+        self.active = path;
+        self.limit = AmplificationLimit::default();
+        self.limit.on_received(bytes as u64);
+        self.validation = None;
     }
 
     /// The newest authentic packet so far came over this path, in a datagram of so many bytes: the peer has moved there (R-9.7-3).
@@ -62,13 +93,10 @@ impl Paths {
             return;
         }
         let is_return = self.proven == Some(path);
-        if self.validation.is_none() {
+        if self.is_proven() {
             self.proven = Some(self.active);
         }
-        self.active = path;
-        self.limit = AmplificationLimit::default();
-        self.limit.on_received(bytes as u64);
-        self.validation = None;
+        self.go(path, bytes);
         if is_return {
             self.limit.validate();
         } else {
@@ -76,8 +104,12 @@ impl Paths {
         }
     }
 
-    /// The handshake has shown that the peer is at the present path (R-9.7-2).
-    pub(super) fn validate_active(&mut self) {
+    /// Whether the peer has shown that it is at the present path.
+    pub(super) const fn is_proven(&self) -> bool {
+        self.limit.is_validated()
+    }
+
+    fn validate_active(&mut self) {
         self.limit.validate();
         self.validation = None;
     }
@@ -101,13 +133,19 @@ impl Paths {
         let _ = self.responses.push_back((path, data));
     }
 
-    /// An answer that waits to be sent.
-    pub(super) fn response(&self) -> Option<(PathId, u64)> {
-        self.responses.front().copied()
+    /// Where an answer is to be sent that does not go where all packets go.
+    pub(super) fn responds_elsewhere(&self) -> Option<PathId> {
+        self.responses.iter().map(|(path, _)| *path).find(|path| *path != self.active)
     }
 
-    pub(super) fn response_sent(&mut self) {
-        self.responses.pop_front();
+    /// Whether an answer waits that goes where all packets go.
+    pub(super) fn responds_here(&self) -> bool {
+        self.responses.iter().any(|(path, _)| *path == self.active)
+    }
+
+    /// Takes the answers that go over this path, the oldest first, as long as `write` can write them.
+    pub(super) fn take_responses(&mut self, path: PathId, mut write: impl FnMut(u64) -> bool) {
+        self.responses.retain(|(to, data)| *to != path || !write(*data));
     }
 
     pub(super) fn is_challenge_due(&self, now: Instant) -> bool {
@@ -131,19 +169,20 @@ impl Paths {
         is_shown
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.validation.as_ref()?.deadline()
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        self.validation.iter().flat_map(PathValidation::deadlines)
     }
 
-    /// Gives up a path that did not answer, if there is one to go back to (R-9.7-4).
-    pub(super) fn on_timeout(&mut self, now: Instant) {
+    /// Gives up a path that did not answer, if there is one to go back to (R-9.7-4); otherwise it is asked again.
+    pub(super) fn on_timeout(&mut self, pto: Duration, now: Instant) {
         if !self.validation.as_ref().is_some_and(|validation| validation.has_failed(now)) {
             return;
         }
-        self.validation = None;
         if let Some(proven) = self.proven.take() {
             self.active = proven;
-            self.limit.validate();
+            self.validate_active();
+        } else {
+            self.validation = Some(PathValidation::new(pto, now));
         }
     }
 }
@@ -162,8 +201,7 @@ mod tests {
 
     fn at_home() -> Paths {
         let mut paths = Paths::new(true);
-        paths.on_received(HOME, 1_232);
-        paths.on_handshake(HOME, 1_232);
+        paths.on_hello(HOME, 1_232);
         paths
     }
 
@@ -180,18 +218,43 @@ mod tests {
         assert_eq!(Paths::new(false).available(), u64::MAX);
     }
 
-    /// R-9.7-1: what goes to an address is never more than three times what came from there, however often the initiator seems to move.
+    /// R-9.7-1, R-9.7-8: what goes to an address is never more than three times what came from there, however often the initiator seems
+    /// to move.
     #[test]
-    fn a_handshake_is_answered_to_where_it_came_from() {
+    fn a_hello_is_answered_to_where_it_came_from() {
         let mut paths = Paths::new(true);
         paths.on_received(AWAY, 5_000);
-        paths.on_handshake(HOME, 1_000);
+        paths.on_hello(HOME, 1_000);
         assert_eq!((paths.active(), paths.available()), (HOME, 3_000));
         paths.on_sent(HOME, 2_500);
-        paths.on_handshake(AWAY, 1_000);
+        paths.on_hello_again(AWAY, 1_000);
         assert_eq!((paths.active(), paths.available()), (AWAY, 3_000));
-        paths.on_handshake(HOME, 10);
+        paths.on_hello_again(HOME, 10);
         assert_eq!((paths.active(), paths.available()), (HOME, 30));
+    }
+
+    /// R-9.7-2, R-9.7-8.
+    #[test]
+    fn the_end_of_the_handshake_shows_where_the_initiator_is_if_that_can_be_one_place_only() {
+        let mut paths = at_home();
+        paths.on_hello_again(HOME, 1_232);
+        paths.on_authenticated(HOME, 300, PTO, at(0));
+        assert!(paths.is_proven() && paths.deadlines().next().is_none());
+
+        let mut moved = at_home();
+        moved.on_authenticated(AWAY, 300, PTO, at(0));
+        assert_eq!((moved.active(), moved.available()), (AWAY, 900));
+        let mut ambiguous = at_home();
+        ambiguous.on_hello_again(AWAY, 1_232);
+        ambiguous.on_hello_again(HOME, 1_232);
+        ambiguous.on_authenticated(HOME, 300, PTO, at(0));
+        for mut paths in [moved, ambiguous] {
+            assert!(!paths.is_proven() && paths.is_challenge_due(at(0)));
+            paths.on_timeout(PTO, at(300));
+            assert!(paths.is_challenge_due(at(300)), "there is nowhere to go back to");
+            paths.on_challenge_sent(7, at(300));
+            assert!(paths.on_response(7, at(301)) && paths.is_proven());
+        }
     }
 
     /// R-9.7-3, R-9.7-4.
@@ -207,10 +270,10 @@ mod tests {
         let mut answered = Paths { validation: paths.validation.clone(), ..at_home() };
         assert!(answered.on_response(7, at(1)));
         assert_eq!(answered.available(), u64::MAX);
-        paths.on_timeout(at(299));
+        paths.on_timeout(PTO, at(299));
         assert_eq!(paths.active(), AWAY);
-        paths.on_timeout(at(300));
-        assert_eq!((paths.active(), paths.available(), paths.deadline()), (HOME, u64::MAX, None));
+        paths.on_timeout(PTO, at(300));
+        assert_eq!((paths.active(), paths.available(), paths.deadlines().next()), (HOME, u64::MAX, None));
     }
 
     #[test]
@@ -219,11 +282,11 @@ mod tests {
         paths.validate_active();
         paths.on_newest(AWAY, 100, PTO, at(0));
         paths.on_newest(PathId(3), 100, PTO, at(1));
-        paths.on_timeout(at(301));
+        paths.on_timeout(PTO, at(301));
         assert_eq!(paths.active(), HOME);
         paths.on_newest(AWAY, 100, PTO, at(400));
         paths.on_newest(HOME, 100, PTO, at(401));
-        assert_eq!((paths.available(), paths.deadline()), (u64::MAX, None));
+        assert_eq!((paths.available(), paths.deadlines().next()), (u64::MAX, None));
     }
 
     #[test]
@@ -232,11 +295,15 @@ mod tests {
         for data in 0..9 {
             paths.on_challenge(AWAY, data);
         }
+        assert_eq!((paths.responds_elsewhere(), paths.responds_here()), (Some(AWAY), false));
         let mut answered = alloc::vec::Vec::new();
-        while let Some((_, data)) = paths.response() {
+        paths.take_responses(HOME, |_| unreachable!("nobody asks there"));
+        paths.take_responses(AWAY, |data| {
             answered.push(data);
-            paths.response_sent();
-        }
+            data < 8
+        });
         assert_eq!(answered, [5, 6, 7, 8]);
+        paths.take_responses(AWAY, |data| data == 8);
+        assert_eq!(paths.responds_elsewhere(), None);
     }
 }

@@ -65,15 +65,11 @@ impl Session {
         datagram_len: usize,
         packet: Packet<'_>,
     ) -> Result<(), Discarded> {
-        let len = packet.bytes.len();
-        let role = self.role();
+        let (kind, len) = (packet.header.kind, packet.bytes.len());
         let Phase::Handshake(handshake) = &mut self.phase else { return Err(Discarded::UnexpectedPacket) };
         let progress = handshake.handle_packet(packet, &mut self.generator, self.outbox.tail());
-        if let Some(side) = &mut self.datagrams
-            && role == Role::Responder
-            && progress.is_ok()
-        {
-            side.paths.on_handshake(meta.path, datagram_len);
+        if let Ok(progress) = &progress {
+            self.note_initiator(meta, datagram_len, kind, progress);
         }
         match progress {
             Err(Rejection::Discarded(what)) => return Err(what.into()),
@@ -85,6 +81,19 @@ impl Session {
         self.schedule_flight();
         self.open_waiting_data();
         Ok(())
+    }
+
+    /// Responder: what the handshake shows of where the initiator is.
+    fn note_initiator(&mut self, meta: Meta, datagram_len: usize, kind: PacketKind, progress: &Progress) {
+        let (role, now) = (self.role(), self.now);
+        let Some(side) = self.datagrams.as_mut().filter(|_| role == Role::Responder) else { return };
+        let pto = side.pto();
+        match (progress, kind) {
+            (Progress::Done(_), _) => side.paths.on_authenticated(meta.path, datagram_len, pto, now),
+            (Progress::Repeat, _) => side.paths.on_hello_again(meta.path, datagram_len),
+            (_, PacketKind::Hello) => side.paths.on_hello(meta.path, datagram_len),
+            _ => {}
+        }
     }
 
     /// A handshake packet after the handshake. If the initiator says again what was taken before, it waits to hear from this end

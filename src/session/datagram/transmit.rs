@@ -38,8 +38,9 @@ enum Purpose {
     Ordinary,
     /// Acknowledgements and nothing else: the window is used up, or there is nothing more.
     Acknowledge,
-    /// The answer to a challenge on a path that is not the active one.
-    Answer(PathId, u64),
+    /// Answers to challenges on a path that is not the active one. There is nothing else in them: they are no longer than what they
+    /// answer, or not by much, so that nobody is flooded with them (R-9.7-1).
+    Answer(PathId),
     /// To learn whether datagrams of this size pass.
     MtuProbe(u16),
 }
@@ -118,13 +119,13 @@ impl Session {
         let side = self.datagrams.as_mut()?;
         let delivery = side.delivery.as_mut()?;
         let has_room = delivery.recovery.has_room();
-        if let Some((path, data)) = side.paths.response().filter(|(path, _)| has_room && *path != side.paths.active()) {
-            return Some(Purpose::Answer(path, data));
+        if let Some(path) = side.paths.responds_elsewhere().filter(|_| has_room) {
+            return Some(Purpose::Answer(path));
         }
-        if let Some(size) = delivery.recovery.mtu_probe_due(now) {
+        if let Some(size) = delivery.recovery.mtu_probe_due(now).filter(|_| side.paths.is_proven()) {
             return Some(Purpose::MtuProbe(size));
         }
-        let is_about_paths = side.paths.response().is_some() || side.paths.is_challenge_due(now);
+        let is_about_paths = side.paths.responds_here() || side.paths.is_challenge_due(now);
         let wants = has_output || is_about_paths || !side.best_effort.outgoing.is_empty();
         let probes = delivery.recovery.probes_due() > 0;
         let size = delivery.recovery.packet_size();
@@ -143,7 +144,7 @@ impl Session {
         };
         let available = usize::try_from(side.paths.available()).unwrap_or(usize::MAX);
         let size = usize::from(size).min(available);
-        (size >= MIN_DATAGRAM).then_some(size)
+        (size >= MIN_CHALLENGE).then_some(size)
     }
 
     /// Writes a Data packet for this purpose, and takes note of what it carries.
@@ -152,32 +153,30 @@ impl Session {
         self.repeat_what_waits_longest(purpose);
         let (Phase::Open(link), Some(side)) = (&mut self.phase, &mut self.datagrams) else { return None };
         let delivery = side.delivery.as_mut()?;
-        let plaintext_end = room.len().checked_sub(TAG_LEN)?;
+        let size = room.len();
+        let plaintext_end = size.checked_sub(TAG_LEN)?;
         let mut payload = PayloadWriter::new(room.get_mut(HEADER_LEN..plaintext_end)?)?;
         delivery.carried.clear();
-        if delivery.timing.is_wanted() || purpose == Purpose::Acknowledge {
+        // Where little may be sent, it is for the question whether more may.
+        let is_cramped = size < MIN_DATAGRAM && side.paths.is_challenge_due(now);
+        let acknowledges = delivery.timing.is_wanted() && !is_cramped && !matches!(purpose, Purpose::Answer(_));
+        if acknowledges || purpose == Purpose::Acknowledge {
             write_acks(&mut payload, delivery, now);
         }
         let mut path = side.paths.active();
         let mut pads_to = None;
         match purpose {
             Purpose::Acknowledge => {}
-            Purpose::Answer(to, data) => {
+            Purpose::Answer(to) => {
                 path = to;
-                if payload.control(&Control::PathResponse { data }) {
-                    side.paths.response_sent();
-                }
+                side.paths.take_responses(to, |data| payload.control(&Control::PathResponse { data }));
             }
             Purpose::MtuProbe(size) => {
                 pads_to = usize::from(size).checked_sub(PACKET_OVERHEAD);
                 let _ = payload.control(&Control::Ping);
             }
             Purpose::Ordinary => {
-                if let Some((_, data)) = side.paths.response()
-                    && payload.control(&Control::PathResponse { data })
-                {
-                    side.paths.response_sent();
-                }
+                side.paths.take_responses(path, |data| payload.control(&Control::PathResponse { data }));
                 if side.paths.is_challenge_due(now) {
                     let mut challenge = [0; 8];
                     self.generator.public(&mut challenge);
@@ -267,8 +266,12 @@ impl Session {
     }
 }
 
-/// The smallest datagram that is worth a try: every carrier takes it, and any close fits.
+/// Every carrier takes such a datagram, and any close fits.
 const MIN_DATAGRAM: usize = crate::config::MIN_MTU as usize;
+
+/// The smallest datagram that is worth a try: a challenge fits, and a single packet of the peer's, which has 96 bytes at least, gives
+/// leave for so many.
+const MIN_CHALLENGE: usize = 256;
 
 fn seal_close(link: &mut Link, room: &mut [u8], write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<usize> {
     let plaintext_end = room.len().checked_sub(TAG_LEN)?;
