@@ -174,6 +174,7 @@ impl DatagramSide {
     pub(super) fn end(&mut self) {
         self.epilogue = None;
         self.delivery = None;
+        self.paths.end();
         self.best_effort.end();
     }
 

@@ -20,11 +20,18 @@ pub(super) struct Paths {
     limit: AmplificationLimit,
     /// Asking it.
     validation: Option<PathValidation>,
-    /// The path before, on which the peer has shown itself: back to it, if the present one proves to be none.
-    proven: Option<PathId>,
+    /// Another path: back to it, if the peer does not show itself on the present one.
+    fallback: Option<Fallback>,
     /// The Hello has come over several: the end of the handshake does not tell which of them is the initiator's.
     is_ambiguous: bool,
     responses: Deque<(PathId, u64), MAX_RESPONSES>,
+}
+
+/// A path that packets went to, and what may still go there.
+#[derive(Clone, Debug)]
+struct Fallback {
+    path: PathId,
+    limit: AmplificationLimit,
 }
 
 impl Paths {
@@ -38,7 +45,7 @@ impl Paths {
             active: PathId::default(),
             limit,
             validation: None,
-            proven: None,
+            fallback: None,
             is_ambiguous: false,
             responses: Deque::new(),
         }
@@ -92,14 +99,28 @@ impl Paths {
         if path == self.active {
             return;
         }
-        let is_return = self.proven == Some(path);
-        if self.is_proven() {
-            self.proven = Some(self.active);
+        if self.fallback.as_ref().is_some_and(|fallback| fallback.path == path) {
+            self.fall_back(pto, now);
+            self.limit.on_received(bytes as u64);
+            return;
+        }
+        // Back to where the peer has shown itself, whatever lies in between.
+        if self.is_proven() || !self.fallback.as_ref().is_some_and(|fallback| fallback.limit.is_validated()) {
+            self.fallback = Some(Fallback { path: self.active, limit: self.limit.clone() });
         }
         self.go(path, bytes);
-        if is_return {
-            self.limit.validate();
-        } else {
+        self.validation = Some(PathValidation::new(pto, now));
+    }
+
+    /// Goes back. A path on which the peer has not shown itself either is asked again, and this one stays in reserve.
+    fn fall_back(&mut self, pto: Duration, now: Instant) {
+        self.validation = None;
+        if let Some(Fallback { path, limit }) = self.fallback.take() {
+            let left = Fallback { path: self.active, limit: core::mem::replace(&mut self.limit, limit) };
+            self.active = path;
+            self.fallback = Some(left).filter(|_| !self.is_proven());
+        }
+        if !self.is_proven() {
             self.validation = Some(PathValidation::new(pto, now));
         }
     }
@@ -164,7 +185,7 @@ impl Paths {
         let is_shown = self.validation.as_mut().is_some_and(answers);
         if is_shown {
             self.validate_active();
-            self.proven = None;
+            self.fallback = None;
         }
         is_shown
     }
@@ -178,12 +199,13 @@ impl Paths {
         if !self.validation.as_ref().is_some_and(|validation| validation.has_failed(now)) {
             return;
         }
-        if let Some(proven) = self.proven.take() {
-            self.active = proven;
-            self.validate_active();
-        } else {
-            self.validation = Some(PathValidation::new(pto, now));
-        }
+        self.fall_back(pto, now);
+    }
+
+    /// The session is over: nobody is asked any more.
+    pub(super) fn end(&mut self) {
+        self.validation = None;
+        self.responses.clear();
     }
 }
 
@@ -255,6 +277,24 @@ mod tests {
             paths.on_challenge_sent(7, at(300));
             assert!(paths.on_response(7, at(301)) && paths.is_proven());
         }
+    }
+
+    /// R-9.7-4: somebody else's copy of a packet does not take the initiator away that has not shown itself yet.
+    #[test]
+    fn of_two_paths_that_are_not_proven_each_is_asked_in_turn() {
+        let mut paths = at_home();
+        paths.on_hello_again(AWAY, 1_232);
+        paths.on_hello_again(HOME, 1_232);
+        paths.on_authenticated(HOME, 300, PTO, at(0));
+        let available = paths.available();
+        paths.on_newest(AWAY, 100, PTO, at(0));
+        paths.on_timeout(PTO, at(300));
+        assert_eq!((paths.active(), paths.available()), (HOME, available));
+        assert!(paths.is_challenge_due(at(300)));
+        paths.on_timeout(PTO, at(600));
+        assert_eq!((paths.active(), paths.available()), (AWAY, 300));
+        paths.on_newest(HOME, 100, PTO, at(700));
+        assert_eq!((paths.active(), paths.available()), (HOME, available + 300));
     }
 
     /// R-9.7-3, R-9.7-4.

@@ -11,7 +11,7 @@ use crate::error::BufferTooSmall;
 use crate::event::{CloseReason, ProtocolCode};
 use crate::session::carried::Carried;
 use crate::session::datagram_queue::DatagramQueue;
-use crate::session::recovery::{Departure, Leave};
+use crate::session::recovery::{BASE_MTU, Departure, Leave};
 use crate::session::transmit::{Due, Transmit, write_fragments};
 use crate::session::{Link, Phase, Session};
 use crate::time::Instant;
@@ -41,6 +41,9 @@ enum Purpose {
     /// Answers to challenges on a path that is not the active one. There is nothing else in them: they are no longer than what they
     /// answer, or not by much, so that nobody is flooded with them (R-9.7-1).
     Answer(PathId),
+    /// To learn whether the peer is where packets go to. What is in flight on another path is no reason to wait: there are a few of
+    /// these for each path, and none may be longer than what has come from there allows.
+    Challenge,
     /// To learn whether datagrams of this size pass.
     MtuProbe(u16),
 }
@@ -122,11 +125,13 @@ impl Session {
         if let Some(path) = side.paths.responds_elsewhere().filter(|_| has_room) {
             return Some(Purpose::Answer(path));
         }
+        if side.paths.is_challenge_due(now) && side.paths.available() >= MIN_CHALLENGE as u64 {
+            return Some(Purpose::Challenge);
+        }
         if let Some(size) = delivery.recovery.mtu_probe_due(now).filter(|_| side.paths.is_proven()) {
             return Some(Purpose::MtuProbe(size));
         }
-        let is_about_paths = side.paths.responds_here() || side.paths.is_challenge_due(now);
-        let wants = has_output || is_about_paths || !side.best_effort.outgoing.is_empty();
+        let wants = has_output || side.paths.responds_here() || !side.best_effort.outgoing.is_empty();
         let probes = delivery.recovery.probes_due() > 0;
         let size = delivery.recovery.packet_size();
         if (wants || probes) && delivery.recovery.may_send(size, now) == Leave::Now {
@@ -158,7 +163,7 @@ impl Session {
         let mut payload = PayloadWriter::new(room.get_mut(HEADER_LEN..plaintext_end)?)?;
         delivery.carried.clear();
         // Where little may be sent, it is for the question whether more may.
-        let is_cramped = size < MIN_DATAGRAM && side.paths.is_challenge_due(now);
+        let is_cramped = size < MIN_DATAGRAM && purpose == Purpose::Challenge;
         let acknowledges = delivery.timing.is_wanted() && !is_cramped && !matches!(purpose, Purpose::Answer(_));
         if acknowledges || purpose == Purpose::Acknowledge {
             write_acks(&mut payload, delivery, now);
@@ -171,22 +176,22 @@ impl Session {
                 path = to;
                 side.paths.take_responses(to, |data| payload.control(&Control::PathResponse { data }));
             }
+            Purpose::Challenge => {
+                let mut challenge = [0; 8];
+                self.generator.public(&mut challenge);
+                let data = u64::from_le_bytes(challenge);
+                if payload.control(&Control::PathChallenge { data }) {
+                    side.paths.on_challenge_sent(data, now);
+                }
+                // R-9.7-6: the path has to carry whole datagrams as well.
+                pads_to = size.min(BASE_MTU.into()).checked_sub(PACKET_OVERHEAD);
+            }
             Purpose::MtuProbe(size) => {
                 pads_to = usize::from(size).checked_sub(PACKET_OVERHEAD);
                 let _ = payload.control(&Control::Ping);
             }
             Purpose::Ordinary => {
                 side.paths.take_responses(path, |data| payload.control(&Control::PathResponse { data }));
-                if side.paths.is_challenge_due(now) {
-                    let mut challenge = [0; 8];
-                    self.generator.public(&mut challenge);
-                    let data = u64::from_le_bytes(challenge);
-                    if payload.control(&Control::PathChallenge { data }) {
-                        side.paths.on_challenge_sent(data, now);
-                        // The path has to carry whole datagrams as well (R-9.7-6).
-                        pads_to = plaintext_end.checked_sub(HEADER_LEN);
-                    }
-                }
                 let due = Due { ping: &mut self.ping_due, shutdown: &mut self.shutdown.to_announce };
                 due.write(&mut payload, &mut self.streams, |carried| delivery.carried.push(carried));
                 write_best_effort(&mut payload, &mut side.best_effort.outgoing);

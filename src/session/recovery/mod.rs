@@ -50,6 +50,7 @@ pub(crate) use ack_ranges::{AckRange, AckRanges};
 pub(crate) use ack_timing::{AckTiming, Arrival};
 pub(crate) use loss_detection::{AckError, Visitor};
 pub(crate) use path::{AmplificationLimit, PathValidation};
+pub(crate) use path_mtu::BASE_MTU;
 
 use crate::config::RateControl;
 use crate::ecn::{EcnCodepoint, EcnCounts};
