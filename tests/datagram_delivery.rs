@@ -1,0 +1,43 @@
+//! What is sent arrives, once and in order, whatever becomes of datagrams on their way. In simulated time.
+#![cfg(all(feature = "rustcrypto", feature = "hybrid"))]
+
+mod talk;
+
+use std::time::Duration;
+
+use aitcp::Limits;
+use aitcp_testkit::{Conditions, Loss, Probability, Setup, campaign};
+use talk::{Plan, Talk, setup};
+
+/// 30% of all datagrams are lost, and the rest comes twice, out of order or altered.
+fn bad_path() -> Conditions {
+    Conditions {
+        latency: Duration::from_millis(20),
+        jitter: Duration::from_millis(5),
+        loss: Loss::Random(Probability::percent(30)),
+        reorder: Probability::percent(10),
+        reorder_delay: Duration::from_millis(30),
+        duplicate: Probability::percent(5),
+        corrupt: Probability::percent(5),
+        ..Conditions::default()
+    }
+}
+
+/// Both directions at once, with every suite, compressed or not, with large windows and small ones, streams given up at random.
+#[test]
+fn what_is_delivered_is_what_was_sent() {
+    for seed in 0..campaign(1_000).into() {
+        for (index, suite) in (0..).zip(Setup::SUITES) {
+            let mut setup = Setup { seed: seed * 4 + index, ..setup(seed, 1_452) };
+            setup.set_suite(suite);
+            setup.initiator.compression = seed % 2 == 0;
+            setup.responder.compression = true;
+            if (seed + index) % 3 == 0 {
+                setup.set_limits(Limits::small());
+            }
+            let mischief = if seed % 2 == 0 { 3 } else { 0 };
+            let plan = Plan { streams: 4, messages: 500, longest: 300, mischief };
+            Talk::new(&setup, bad_path(), [plan; 2]).finish();
+        }
+    }
+}
