@@ -53,7 +53,7 @@ fn a_crash_ends_the_other_end() {
             continue;
         }
         talk.network.crash(talk.id(gone));
-        talk.run_for(Duration::from_secs(60));
+        talk.run_for(Duration::from_secs(90));
         let reason = talk.end(left).session.close_reason();
         assert!(matches!(reason, Some(CloseReason::IdleTimeout | CloseReason::Unconfirmed)), "{reason:?}");
         assert_eq!(talk.end(left).session.poll_timeout(), None, "nothing is left to do");
