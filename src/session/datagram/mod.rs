@@ -186,7 +186,8 @@ impl DatagramSide {
 
     #[cfg(feature = "testing")]
     pub(super) fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
-        sink(alloc::format!("{:?} {:?} {:?}", self.paths, self.best_effort, self.closing).as_bytes());
+        self.paths.digest(sink);
+        sink(alloc::format!("{:?} {:?}", self.best_effort, self.closing).as_bytes());
         sink(&[self.epilogue.is_some().into()]);
         if let Some(delivery) = &self.delivery {
             let Delivery { recovery, received, timing, marks, newest, carried: _ } = &**delivery;

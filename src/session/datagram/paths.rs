@@ -222,6 +222,14 @@ impl Paths {
         self.fall_back(pto, now);
     }
 
+    /// How much may be sent is not part of it: that grows with whatever comes from an address (R-9.7-1).
+    #[cfg(feature = "testing")]
+    pub(super) fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
+        let Self { active, limit, validation, fallback, is_ambiguous, responses } = self;
+        let limits = (limit.is_validated(), fallback.as_ref().map(|fallback| fallback.path));
+        sink(alloc::format!("{active:?} {limits:?} {validation:?} {is_ambiguous} {responses:?}").as_bytes());
+    }
+
     /// The session is over: nobody is asked any more.
     pub(super) fn end(&mut self) {
         self.validation = None;

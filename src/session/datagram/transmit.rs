@@ -254,18 +254,20 @@ impl Session {
         Some(Written { len, path, ecn, may_go_on })
     }
 
-    /// Where probes are due and there is nothing new to say, what has waited longest for its acknowledgement is said once more
-    /// (RFC 9002, section 6.2.4).
+    /// Where probes are due there has to be room for them; and where there is nothing new to say, what has waited longest for its
+    /// acknowledgement is said once more (RFC 9002, section 6.2.4).
     fn repeat_what_waits_longest(&mut self, purpose: Purpose) {
-        let has_output = self.has_output();
+        let (has_output, now) = (self.has_output(), self.now);
         let delivery = self.datagrams.as_mut().and_then(|side| side.delivery.as_mut());
         if let Some(delivery) = delivery
             && purpose == Purpose::Ordinary
-            && !has_output
             && delivery.recovery.probes_due() > 0
         {
             let mut fates = Fates::new(&mut self.streams, &mut self.shutdown, &mut delivery.received);
-            delivery.recovery.repeat_oldest(&mut fates);
+            delivery.recovery.make_room(now, &mut fates);
+            if !has_output {
+                delivery.recovery.repeat_oldest(&mut fates);
+            }
         }
     }
 

@@ -238,6 +238,15 @@ impl<R: Copy> LossDetection<R> {
         self.sent.oldest_outstanding(self.settled_below).for_each(|&record| visitor.lost(record));
     }
 
+    /// Where the table is full and a probe has to be sent all the same, lets go of the packets that have waited longest: what they carry
+    /// is told as lost.
+    pub(crate) fn make_room(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
+        while self.sent.is_full() && self.sent.first_number() < self.sent.next_number() {
+            self.sent.lose(self.sent.first_number(), |_, records| records.for_each(|&record| visitor.lost(record)));
+            self.sent.retire(now);
+        }
+    }
+
     /// Hands back what packets in flight carry, as lost, without a word to the rate controller: the link is over.
     #[cfg(test)] // sessions that outlive their links are still to come
     pub(crate) fn abandon(&mut self, visitor: &mut impl Visitor<R>) {

@@ -273,6 +273,11 @@ impl<R: Copy> Recovery<R> {
         self.loss.repeat_oldest(visitor);
     }
 
+    /// Makes room for a probe in a table that is full: hands back, as lost, what the packets carry that have waited longest.
+    pub(crate) fn make_room(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
+        self.loss.make_room(now, visitor);
+    }
+
     /// How long an acknowledgement may take: what other timers are multiples of.
     pub(crate) fn pto(&self) -> Duration {
         self.loss.pto()
