@@ -22,7 +22,8 @@ pub(crate) struct Arrival {
     pub(crate) congestion_marked: bool,
 }
 
-/// The delay of acknowledgements: every second packet at once, a single one after a while, and news of trouble at once.
+/// The delay of acknowledgements: every second packet at once, a single one after a while, and news of trouble at once (R-8.10-1).
+/// Packets that ask for none are no reason for one (R-8.10-2).
 ///
 /// Nothing here grows, and nothing runs while no packet waits.
 #[derive(Clone, Debug)]

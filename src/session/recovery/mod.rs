@@ -141,7 +141,7 @@ impl<R: Copy> Recovery<R> {
         self.loss.sent().next_number()
     }
 
-    /// Whether a packet of so many bytes may leave that asks for an acknowledgement. Packets that only acknowledge need no leave
+    /// Whether a packet of so many bytes may leave that asks for an acknowledgement (R-8.10-9). Packets that only acknowledge need no leave
     /// but [`has_room`](Self::has_room).
     pub(crate) fn may_send(&mut self, bytes: u16, now: Instant) -> Leave {
         let leave = self.leave(u64::from(bytes), now);

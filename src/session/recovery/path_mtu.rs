@@ -73,7 +73,7 @@ impl PathMtu {
         mtu
     }
 
-    /// The size that is known to pass.
+    /// The size that is known to pass (R-8.10-10).
     pub(crate) const fn mtu(&self) -> u16 {
         self.current
     }
