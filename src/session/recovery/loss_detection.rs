@@ -136,7 +136,7 @@ impl<R: Copy> LossDetection<R> {
     }
 
     /// The peer takes packets only once its handshake is over, which [`on_handshake_confirmed`](Self::on_handshake_confirmed) will
-    /// tell: until then, how long an answer takes is no round trip.
+    /// tell: until then, how long an answer takes is no round trip (R-8.10-7).
     pub(crate) fn wait_for_confirmation(&mut self) {
         self.samples_from = Instant::from_micros(u64::MAX);
     }
