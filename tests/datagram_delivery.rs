@@ -6,6 +6,7 @@ mod talk;
 use std::time::Duration;
 
 use aitcp::Limits;
+use aitcp_testkit::simulator::Occurrence;
 use aitcp_testkit::{Conditions, Loss, Probability, Setup, campaign};
 use talk::{Plan, Talk, setup};
 
@@ -39,5 +40,23 @@ fn what_is_delivered_is_what_was_sent() {
             let plan = Plan { streams: 4, messages: 500, longest: 300, mischief };
             Talk::new(&setup, bad_path(), [plan; 2]).finish();
         }
+    }
+}
+
+/// R-8.10-9: nothing large leaves beyond the window but a probe, be it for an answer or for the length of datagrams.
+#[test]
+fn bytes_in_flight_stay_within_the_window() {
+    /// Longer than any packet that only acknowledges.
+    const LARGE: usize = 700;
+    for seed in 0..campaign(400).into() {
+        let plan = Plan { streams: 4, messages: 300, longest: 2_000, mischief: 0 };
+        let mut talk = Talk::new(&setup(seed, 1_452), bad_path(), [plan; 2]);
+        talk.network.add_check(move |network, what| {
+            let Occurrence::Sent { node, len, .. } = what else { return };
+            let Some(path) = network.node(node).session.stats().path else { return };
+            let is_probe = path.unanswered_probes > 0 || len > path.mtu.into();
+            assert!(len <= LARGE || is_probe || path.bytes_in_flight <= path.window, "{path:?}");
+        });
+        talk.finish();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aitcp::{Carrier, Event, Instant, Role, Suite};
+use aitcp::{Admission, Carrier, Direction, Ending, Event, Instant, Meta, Role, Session, Suite, Verdict};
 use aitcp_testkit::forge::Hello;
 use aitcp_testkit::simulator::{NodeId, Occurrence, SessionNode, Simulator};
 use aitcp_testkit::{Address, Conditions, Datagram, Loss, Probability, Setup, campaign};
@@ -105,4 +105,36 @@ fn a_stranger_who_comes_first_gets_nothing() {
     network.run_for(Duration::from_millis(1));
     assert!(network.node(initiator).saw(Event::Confirmed));
     assert!(network.amplification(responder, stranger) < 1.0);
+}
+
+/// R-8.10-7: how long a responder thinks about its verdict is no round trip.
+#[test]
+fn a_slow_verdict_is_not_taken_for_a_slow_path() {
+    let setup = Setup { carrier: Carrier::Datagram { mtu: MTU }, admission: Admission::Ask, ..Setup::default() };
+    let mut now = Instant::ORIGIN;
+    let mut ends = [Role::Initiator, Role::Responder].map(|role| setup.session(role, now));
+    let mut room = [0; 2_000];
+    let mut carry = |ends: &mut [Session; 2], now| {
+        for from in [0, 1, 0, 1] {
+            while let Some(transmit) = ends[from].poll_transmit(now, &mut room).unwrap() {
+                ends[1 - from].handle_datagram(now, Meta::default(), &mut room[..transmit.len]);
+            }
+        }
+    };
+    carry(&mut ends, now);
+    let stream = ends[0].open(Direction::Unidirectional).unwrap();
+    ends[0].send(stream, b"early", Ending::End).unwrap();
+    for _ in 0..50 {
+        carry(&mut ends, now);
+        now = now + Duration::from_millis(100);
+    }
+    ends[1].decide(now, Verdict::Accept);
+    carry(&mut ends, now);
+    assert!(ends[0].is_confirmed());
+    for _ in 0..10 {
+        now = now + Duration::from_millis(100);
+        carry(&mut ends, now);
+    }
+    let path = ends[0].stats().path.unwrap();
+    assert!(path.smoothed_rtt < Duration::from_millis(500) && path.bytes_in_flight == 0, "{path:?}");
 }

@@ -303,6 +303,7 @@ impl<R: Copy> Recovery<R> {
             return Leave::Now;
         }
         let in_flight = self.loss.sent().bytes_in_flight().saturating_add(bytes);
+        // R-8.10-9
         if in_flight > self.path.congestion.window() || !self.has_room() {
             return Leave::Blocked;
         }
