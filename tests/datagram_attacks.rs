@@ -365,12 +365,8 @@ fn a_responder_asks_the_address_that_packets_come_from() {
         assert_eq!(challenge.len, (3 * packet.len()).min(1_232));
         assert!(sent.iter().map(|packet| packet.len).sum::<usize>() <= 3 * packet.len());
         hostile.wait(Duration::from_secs(5));
-        hostile
-            .victim
-            .open(Direction::Unidirectional)
-            .and_then(|stream| Ok(hostile.victim.finish(stream)))
-            .unwrap()
-            .unwrap();
+        let stream = hostile.victim.open(Direction::Unidirectional).unwrap();
+        hostile.victim.finish(stream).unwrap();
         assert_eq!(hostile.receive().last().unwrap().path, PathId::default());
     }
 }
