@@ -239,6 +239,32 @@ fn best_effort_datagrams_stay_within_what_was_said() {
     }
 }
 
+/// `Limits::packets_in_flight` at n - 1, n and n + 1: a peer that acknowledges nothing gets no more packets, and then only probes.
+#[test]
+fn no_more_packets_are_in_flight_than_are_kept_track_of() {
+    for most in [16, 17, 18] {
+        let mut limits = Limits::default();
+        limits.packets_in_flight = most;
+        let mut hostile = with(limits);
+        hostile.send(&acks(&[(0, 0)]));
+        let stream = hostile.victim.open(Direction::Unidirectional).unwrap();
+        for _ in 0..40 {
+            hostile.victim.send(stream, b"x", Ending::End).unwrap();
+            hostile.now = hostile.now + Duration::from_micros(500);
+            hostile.receive();
+        }
+        let sent = hostile.received.len();
+        assert!((usize::from(most) - 3..=usize::from(most)).contains(&sent), "{sent} of {most}");
+        hostile.wait(Duration::from_secs(20));
+        assert!(hostile.received.len() <= sent + 60 && hostile.victim.close_reason().is_none());
+        let newest = hostile.received.last().unwrap().number;
+        hostile.send(&acks(&[(newest, newest)]));
+        hostile.wait(Duration::from_millis(500));
+        hostile.victim.finish(stream).unwrap();
+        assert!(!hostile.receive().is_empty(), "it goes on");
+    }
+}
+
 /// R-8.5-1, R-8.6-1, R-8.2-1: credit and stream numbers, with gaps below them.
 #[test]
 fn what_goes_beyond_credit_ends_the_session() {
@@ -365,7 +391,8 @@ fn a_responder_asks_the_address_that_packets_come_from() {
         assert_eq!(challenge.len, (3 * packet.len()).min(1_232));
         assert!(sent.iter().map(|packet| packet.len).sum::<usize>() <= 3 * packet.len());
         hostile.wait(Duration::from_secs(5));
-        hostile.victim.open(Direction::Unidirectional).map(|stream| hostile.victim.finish(stream)).unwrap().unwrap();
+        let stream = hostile.victim.open(Direction::Unidirectional).unwrap();
+        hostile.victim.finish(stream).unwrap();
         assert_eq!(hostile.receive().last().unwrap().path, PathId::default());
     }
 }

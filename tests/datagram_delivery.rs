@@ -5,7 +5,7 @@ mod talk;
 
 use std::time::Duration;
 
-use aitcp::Limits;
+use aitcp::{Limits, Suite};
 use aitcp_testkit::simulator::Occurrence;
 use aitcp_testkit::{Conditions, Loss, Probability, Setup, campaign};
 use talk::{Plan, Talk, setup};
@@ -58,5 +58,24 @@ fn bytes_in_flight_stay_within_the_window() {
             assert!(len <= LARGE || is_probe || path.bytes_in_flight <= path.window, "{path:?}");
         });
         talk.finish();
+    }
+}
+
+/// The smallest of everything: datagrams of 512 bytes, the limits of small devices, and 16 packets in flight.
+#[test]
+fn small_devices_on_small_paths_get_everything() {
+    for seed in 0..campaign(400).into() {
+        for suite in [Suite::X25519ChaCha20Poly1305, Suite::X25519Aes256Gcm] {
+            for packets in [16, 17, 32] {
+                let mut setup = setup(seed, 512);
+                setup.set_suite(suite);
+                let mut limits = Limits::small();
+                limits.packets_in_flight = packets;
+                setup.set_limits(limits);
+                let plan = Plan { streams: 4, messages: 60, longest: 600, mischief: 2 };
+                let conditions = Conditions { mtu: Some(512), ..bad_path() };
+                Talk::new(&setup, conditions, [plan; 2]).finish();
+            }
+        }
     }
 }
