@@ -35,7 +35,8 @@
 //! **Ending a TCP connection.** After the last packet, shut down the writing half and read until the peer ends its own (or for a
 //! second). Closing a socket with unread bytes resets the connection, and what the peer has not read yet, your close among it, is lost.
 //!
-//! The source has whole drivers as examples: over two buffers, `mio` and a pair of pipes. The crate `aitcp-std` is one for threads.
+//! The source has whole drivers as examples: over two buffers, `mio` and a pair of pipes. The crate `aitcp-std` is one for threads,
+//! `aitcp-tokio` one for tasks.
 //! Drivers whose callers wait in calls have help from an [`Owner`], who answers what a handshake asks, and a [`Ledger`] of streams.
 //!
 //! # Policies
