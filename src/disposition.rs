@@ -42,6 +42,10 @@ pub enum Discarded {
     Malformed,
     /// A Hello that asks for what is not served here. Its sender has been told, unless only those are answered who know the identity.
     Refused(PeerIncompatible),
+    /// A Hello whose sender was asked to show first that it receives what is sent to its address. It sends it again with a cookie.
+    CookieWanted,
+    /// A Hello that there is no room or no time for now.
+    Busy,
     /// The session has ended.
     Ended,
 }
@@ -59,6 +63,8 @@ impl fmt::Display for Discarded {
             Self::Replayed => "a packet seen before, or too old to tell",
             Self::DoesNotOpen => "a sealed packet that does not open",
             Self::Malformed => "a handshake packet that is not well formed",
+            Self::CookieWanted => "a Hello that has to come again with a cookie",
+            Self::Busy => "a Hello that there is no room or no time for",
             Self::Ended => "a packet after the end of the session",
         })
     }

@@ -49,6 +49,8 @@ pub enum ConfigError {
     CredentialsForMtu,
     /// Sessions do not run over this kind of carrier.
     CarrierUnavailable,
+    /// An endpoint serves more identities than it can.
+    Servers,
     /// Compression was asked for, but the crate was built without it.
     CompressionUnavailable,
 }
@@ -65,7 +67,48 @@ error_texts!(ConfigError {
     Self::NoSuiteForMtu => "hybrid suites need an mtu of 1232 bytes, and no other is configured";
     Self::CredentialsForMtu => "the credentials are too long for the carrier's mtu";
     Self::CarrierUnavailable => "sessions do not run over this kind of carrier";
+    Self::Servers => "an endpoint serves at most 64 identities";
     Self::CompressionUnavailable => "built without compression";
+});
+
+/// Why an [`Endpoint`](crate::Endpoint) began no session.
+#[cfg(feature = "endpoint")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BeginError {
+    /// The session's configuration cannot work.
+    Config(ConfigError),
+    /// There are as many sessions, or handshakes of others, as the endpoint's limits allow.
+    Full,
+    /// The peer is one that was revoked.
+    Revoked,
+    /// The endpoint is shutting down.
+    ShuttingDown,
+}
+
+#[cfg(feature = "endpoint")]
+error_texts!(BeginError {
+    Self::Config(error) => "{error}";
+    Self::Full => "the endpoint has as many sessions as it may";
+    Self::Revoked => "the peer was revoked";
+    Self::ShuttingDown => "the endpoint is shutting down";
+});
+
+#[cfg(feature = "endpoint")]
+impl From<ConfigError> for BeginError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+/// Why [`Endpoint::revoke`](crate::Endpoint::revoke) did nothing: as many identities are revoked as the endpoint's limits allow.
+#[cfg(feature = "endpoint")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyRevoked;
+
+#[cfg(feature = "endpoint")]
+error_texts!(TooManyRevoked {
+    Self => "as many identities are revoked as may be";
 });
 
 /// The buffer given to [`Session::poll_transmit`](crate::Session::poll_transmit) cannot hold the next packet. Nothing changed: call

@@ -109,7 +109,6 @@ pub mod crypto;
 mod disposition;
 mod ecn;
 #[cfg(feature = "endpoint")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the endpoint that uses all of these is not there yet"))]
 mod endpoint;
 mod error;
 mod event;
@@ -136,7 +135,12 @@ pub use config::{
 pub use disposition::{Discarded, Disposition};
 pub use ecn::EcnCodepoint;
 #[cfg(feature = "endpoint")]
-pub use endpoint::{Address, ServerId, ServerIdCodec, ServerIdError, StableBytes};
+pub use endpoint::{
+    Address, Endpoint, EndpointConfig, EndpointLimits, EndpointStats, Handle, Rate, Retry, Route, ServerId,
+    ServerIdCodec, ServerIdError, SessionMut, StableBytes, StreamTask,
+};
+#[cfg(feature = "endpoint")]
+pub use error::{BeginError, TooManyRevoked};
 pub use error::{
     BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvDatagramError, RecvError, SendDatagramError,
     SendError, SignatureRejected, StreamError,

@@ -39,6 +39,18 @@ impl Seed {
         Self::checked(bytes)
     }
 
+    /// Draws a seed from a generator's secret domain.
+    #[cfg(feature = "endpoint")]
+    pub(crate) fn draw(generator: &mut crate::crypto::generator::Generator) -> Self {
+        loop {
+            let mut bytes = Zeroizing::new([0; 32]);
+            generator.secret(&mut *bytes);
+            if let Ok(seed) = Self::checked(bytes) {
+                return seed;
+            }
+        }
+    }
+
     fn checked(bytes: Zeroizing<[u8; 32]>) -> Result<Self, SeedError> {
         if bytes.iter().all(|byte| *byte == 0) { Err(SeedError) } else { Ok(Self(bytes)) }
     }

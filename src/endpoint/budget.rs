@@ -39,6 +39,12 @@ impl Budget {
         }
     }
 
+    /// Whether there is a token to be taken.
+    pub(crate) fn has_token(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.level >= TOKEN
+    }
+
     /// A `now` before the latest one gives nothing: a clock that jumps to and fro mints no tokens.
     fn refill(&mut self, now: Instant) {
         let elapsed = now.as_micros().saturating_sub(self.refilled.as_micros());

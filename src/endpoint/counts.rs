@@ -32,6 +32,7 @@ impl<K: Ord + Copy> Counts<K> {
     }
 
     /// How many keys have anything.
+    #[cfg(test)]
     pub(crate) fn keys(&self) -> usize {
         self.counts.len()
     }

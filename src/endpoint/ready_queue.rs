@@ -33,6 +33,7 @@ impl ReadyQueue {
         Self { links: Vec::new(), first: NONE, last: NONE, len: 0 }
     }
 
+    #[cfg(test)]
     pub(crate) const fn len(&self) -> u32 {
         self.len
     }

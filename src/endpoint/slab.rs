@@ -5,11 +5,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Names one value in a [`Slab`]: never another one, however many come after it.
-///
-/// `index` is a place, which is used again; `generation` counts its uses. Both together are never given out twice.
+/// Names one session of an [`Endpoint`](super::Endpoint): never another one, however many come after it. To another endpoint it means
+/// nothing.
+// `index` is a place, which is used again; `generation` counts its uses. Both together are never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Handle {
+pub struct Handle {
     /// Small and dense: suits tables by place.
     pub(crate) index: u32,
     pub(crate) generation: u32,

@@ -209,7 +209,7 @@ impl Session {
     }
 
     /// Responder: tells the initiator that it is not let in (R-6.3-7).
-    fn turn_away(&mut self, peer: PeerId) {
+    pub(super) fn turn_away(&mut self, peer: PeerId) {
         self.end(CloseReason::NotAdmitted(peer), Some(ProtocolCode::NotAdmitted));
     }
 

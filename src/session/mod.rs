@@ -12,6 +12,8 @@ mod datagram_queue;
 mod digest;
 mod flow_control;
 mod handshake;
+#[cfg(feature = "endpoint")]
+mod hosted;
 mod lifecycle;
 mod news;
 mod outbox;
@@ -28,6 +30,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
+use core::num::NonZeroU64;
 
 pub(crate) use datagram::max_bytes as datagram_max_bytes;
 pub use datagram::{Meta, PathId};
@@ -188,12 +191,26 @@ impl Session {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate(carrier)?;
+        Ok(Self::initiate(now, config, expect, carrier, seed, None))
+    }
+
+    /// The same with a configuration that fits the carrier. `local_id` is the connection id on a datagram carrier, if somebody routes by
+    /// it.
+    pub(crate) fn initiate(
+        now: Instant,
+        config: Arc<ClientConfig>,
+        expect: Expect,
+        carrier: Carrier,
+        seed: Seed,
+        local_id: Option<NonZeroU64>,
+    ) -> Self {
         let mut generator = Generator::new(seed);
         let mut outbox = Outbox::default();
-        let handshake = Handshake::connect(Arc::clone(&config), expect, carrier, &mut generator, outbox.tail());
+        let shared = Arc::clone(&config);
+        let handshake = Handshake::connect(shared, expect, carrier, local_id, &mut generator, outbox.tail());
         let mut session = Self::new(now, Config::Client(config), carrier, generator, outbox, handshake);
         session.schedule_flight();
-        Ok(session)
+        session
     }
 
     /// Waits for an initiator on a carrier that has just come up.
@@ -204,10 +221,21 @@ impl Session {
     /// [`ConfigError`] names what in `config` cannot work.
     pub fn accept(now: Instant, config: Arc<ServerConfig>, carrier: Carrier, seed: Seed) -> Result<Self, ConfigError> {
         config.validate(carrier)?;
+        Ok(Self::respond(now, config, carrier, seed, None))
+    }
+
+    /// The same with a configuration that fits the carrier; `local_id` as for [`initiate`](Self::initiate).
+    pub(crate) fn respond(
+        now: Instant,
+        config: Arc<ServerConfig>,
+        carrier: Carrier,
+        seed: Seed,
+        local_id: Option<NonZeroU64>,
+    ) -> Self {
         let mut generator = Generator::new(seed);
-        let handshake = Handshake::accept(Arc::clone(&config), carrier, &mut generator);
+        let handshake = Handshake::accept(Arc::clone(&config), carrier, local_id, &mut generator);
         let outbox = Outbox::default();
-        Ok(Self::new(now, Config::Server(config), carrier, generator, outbox, handshake))
+        Self::new(now, Config::Server(config), carrier, generator, outbox, handshake)
     }
 
     fn new(

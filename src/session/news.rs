@@ -67,6 +67,20 @@ impl News {
         self.established.happen();
     }
 
+    /// Takes back [`established`](Self::established), unless the application has heard of it.
+    #[cfg(feature = "endpoint")]
+    pub(super) fn not_established(&mut self) {
+        if self.established == Told::Pending {
+            self.established = Told::Never;
+        }
+    }
+
+    /// Whether the application has heard that the session is over.
+    #[cfg(feature = "endpoint")]
+    pub(super) fn closed_was_told(&self) -> bool {
+        self.closed_told
+    }
+
     /// Whether the session was ever established.
     pub(super) fn was_established(&self) -> bool {
         self.established != Told::Never

@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// The peer that waits for a verdict.
-    fn peer_in_question(&self) -> Option<&HandshakeInfo> {
+    pub(crate) fn peer_in_question(&self) -> Option<&HandshakeInfo> {
         let is_asked = match &self.phase {
             Phase::Handshake(handshake) => handshake.peer_in_question().is_some(),
             Phase::Undecided(_) => true,

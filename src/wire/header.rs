@@ -62,6 +62,15 @@ impl Header {
         })
     }
 
+    /// Whom the first packet of a datagram is for, if it is one of this protocol (R-3.1-1): what it is routed by. Its place never changes,
+    /// whatever the kind of the packet is.
+    #[cfg(feature = "endpoint")]
+    pub(crate) fn addressee(datagram: &[u8]) -> Result<u64, HeaderError> {
+        let header = datagram.first_chunk::<HEADER_LEN>().filter(|header| header.first() == Some(&VERSION));
+        let id = header.and_then(|header| header.get(8..16)).and_then(|id| id.first_chunk());
+        id.copied().map(u64::from_le_bytes).ok_or(HeaderError::Version)
+    }
+
     /// The header as it travels.
     pub(crate) fn to_bytes(self) -> [u8; HEADER_LEN] {
         let fields: [&[u8]; 6] = [

@@ -100,7 +100,8 @@ impl UntaggedHello {
     }
 }
 
-/// What a Retry says.
+/// What a Retry says. Only endpoints say it: they answer without a state.
+#[cfg(any(test, feature = "endpoint"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retry<'a> {
     /// SHA-256 of the Hello's header and whole body.
@@ -109,7 +110,7 @@ pub(crate) struct Retry<'a> {
     pub(crate) cookie: &'a [u8; 32],
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for endpoints, which answer without a state"))]
+#[cfg(any(test, feature = "endpoint"))]
 impl Retry<'_> {
     /// The whole packet.
     pub(crate) fn build(&self, receiver: NonZeroU64) -> Vec<u8> {

@@ -33,12 +33,15 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 pub(crate) use auth::VerifiedPeer;
 pub(crate) use epilogue::Epilogue;
 use initiator::{DatagramInitiator, Initiator};
 use responder::{DatagramResponder, Responder};
+#[cfg(feature = "endpoint")]
+pub(crate) use responder::{Screened, Unserved};
 
 use crate::config::{Carrier, ClientConfig, Expect, ServerConfig, Suite};
 use crate::crypto::generator::Generator;
@@ -122,25 +125,33 @@ impl Packet<'_> {
 }
 
 impl Handshake {
-    /// Starts a handshake: the Hello is appended to `out`. The configuration fits the carrier.
+    /// Starts a handshake: the Hello is appended to `out`. The configuration fits the carrier. On a datagram carrier `local_id` is the
+    /// connection id, if somebody else routes by it; else it is drawn.
     pub(crate) fn connect(
         config: Arc<ClientConfig>,
         expect: Expect,
         carrier: Carrier,
+        local_id: Option<NonZeroU64>,
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Self {
         if carrier.is_datagram() {
-            Self::DatagramInitiator(DatagramInitiator::start(config, expect, carrier, generator, out))
+            Self::DatagramInitiator(DatagramInitiator::start(config, expect, carrier, local_id, generator, out))
         } else {
             Self::Initiator(Initiator::start(config, expect, generator, out))
         }
     }
 
-    /// Waits for a Hello. The configuration fits the carrier.
-    pub(crate) fn accept(config: Arc<ServerConfig>, carrier: Carrier, generator: &mut Generator) -> Self {
+    /// Waits for a Hello. The configuration fits the carrier. `local_id` as for [`connect`](Self::connect).
+    pub(crate) fn accept(
+        config: Arc<ServerConfig>,
+        carrier: Carrier,
+        local_id: Option<NonZeroU64>,
+        generator: &mut Generator,
+    ) -> Self {
         if carrier.is_datagram() {
-            Self::DatagramResponder(DatagramResponder::new(config, carrier, generator))
+            let local_id = local_id.unwrap_or_else(|| generator.nonzero_u64());
+            Self::DatagramResponder(DatagramResponder::new(config, carrier, local_id))
         } else {
             Self::Responder(Responder::new(config, generator))
         }

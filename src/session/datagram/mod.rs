@@ -139,6 +139,12 @@ impl DatagramSide {
         });
     }
 
+    /// Whether something may still be sent to a path.
+    #[cfg(feature = "endpoint")]
+    pub(super) fn uses_path(&self, path: PathId) -> bool {
+        self.paths.uses(path)
+    }
+
     pub(super) fn keep_epilogue(&mut self, epilogue: Option<Epilogue>) {
         self.epilogue = epilogue;
     }

@@ -50,6 +50,12 @@ impl Paths {
         self.active
     }
 
+    /// Whether something may still be sent to a path.
+    #[cfg(feature = "endpoint")]
+    pub(super) fn uses(&self, path: PathId) -> bool {
+        self.active == path || self.proven == Some(path) || self.responses.iter().any(|(to, _)| *to == path)
+    }
+
     /// A datagram of so many bytes has come, from anybody.
     pub(super) fn on_received(&mut self, path: PathId, bytes: usize) {
         if core::mem::take(&mut self.is_unknown) {

@@ -37,7 +37,7 @@ pub(crate) struct HelloView<'a> {
     pub(crate) cookie: Option<&'a [u8; 32]>,
     /// The bytes of the body before the trailer. They, and the header before them, are the same in a Hello that comes again with a
     /// cookie.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for endpoints, whose cookies cover it"))]
+    #[cfg(any(test, feature = "endpoint"))]
     pub(crate) table: &'a [u8],
     /// Length of the whole packet, header included.
     pub(crate) packet_len: usize,
@@ -78,6 +78,7 @@ impl<'a> HelloView<'a> {
             peer_tag: present(peer_tag),
             tagged,
             cookie: present(cookie),
+            #[cfg(any(test, feature = "endpoint"))]
             table,
             packet_len: HEADER_LEN.saturating_add(body.len()),
             is_padded: !padding.is_empty(),

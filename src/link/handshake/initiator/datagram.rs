@@ -60,10 +60,11 @@ impl DatagramInitiator {
         config: Arc<ClientConfig>,
         expect: Expect,
         carrier: Carrier,
+        local_id: Option<NonZeroU64>,
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Self {
-        let (greeting, hello) = Greeting::new(&config, expect, carrier, generator);
+        let (greeting, hello) = Greeting::new(&config, expect, carrier, local_id, generator);
         out.extend_from_slice(&hello);
         let local_id = greeting.local_id();
         let trying = Trying { greeting, hello, retries: 0, candidates: Candidates::default(), asked: None };

@@ -29,15 +29,16 @@ pub(super) struct Greeting {
 }
 
 impl Greeting {
-    /// Draws what is this handshake's own, and builds the Hello.
+    /// Draws what is this handshake's own, the connection id as well if none is given, and builds the Hello.
     pub(super) fn new(
         config: &ClientConfig,
         expect: Expect,
         carrier: Carrier,
+        local_id: Option<NonZeroU64>,
         generator: &mut Generator,
     ) -> (Self, Vec<u8>) {
         let ephemeral = EphemeralSecret::generate(generator);
-        let local_id = generator.nonzero_u64();
+        let local_id = local_id.unwrap_or_else(|| generator.nonzero_u64());
         let mut random = [0; 32];
         generator.public(&mut random);
         let transcript = Transcript::new();

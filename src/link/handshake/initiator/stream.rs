@@ -45,7 +45,7 @@ impl Initiator {
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Self {
-        let (greeting, mut hello) = Greeting::new(&config, expect, Carrier::Stream, generator);
+        let (greeting, mut hello) = Greeting::new(&config, expect, Carrier::Stream, None, generator);
         out.append(&mut hello);
         Self { config, expect, local_id: greeting.local_id(), state: State::Accept(Box::new(greeting)) }
     }

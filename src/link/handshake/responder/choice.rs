@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::config::{Carrier, ServerConfig, Suite};
-use crate::crypto::hash::{check_equal, hmac};
+use crate::crypto::hash::{HASH_LEN, check_equal, hmac};
 use crate::event::{PeerIncompatible, RefuseCode};
 use crate::link::handshake::Packet;
 use crate::link::handshake::transcript::Transcript;
@@ -39,10 +39,21 @@ impl Refusal {
         let mut seen = Transcript::new();
         seen.absorb(&packet.raw_header());
         seen.absorb(packet.body());
-        let suites: Vec<u8> = config.shared.suites_on(carrier).into_iter().map(Suite::id).collect();
-        let refuse = Refuse { hello_hash: &seen.hash(), code, versions: &[u16::from(VERSION)], suites: &suites };
-        Some(refuse.build(hello.connection_id))
+        Some(refuse(config, carrier, &seen.hash(), code, hello))
     }
+}
+
+/// The Refuse that answers the Hello with this hash.
+pub(super) fn refuse(
+    config: &ServerConfig,
+    carrier: Carrier,
+    hello_hash: &[u8; HASH_LEN],
+    code: RefuseCode,
+    hello: &HelloView<'_>,
+) -> Vec<u8> {
+    let suites: Vec<u8> = config.shared.suites_on(carrier).into_iter().map(Suite::id).collect();
+    let refuse = Refuse { hello_hash, code, versions: &[u16::from(VERSION)], suites: &suites };
+    refuse.build(hello.connection_id)
 }
 
 /// Checks what the Hello asks for, in the order of R-6.3-1, and chooses the suite.
@@ -52,17 +63,26 @@ pub(super) fn choose(
     packet: &Packet<'_>,
     hello: &HelloView<'_>,
 ) -> Result<Suite, Refusal> {
-    let names_this_identity = hello.peer_tag.map(|tag| {
-        let identity = config.shared.signer.peer_id();
-        let expected = hmac(identity.as_bytes(), &[&packet.raw_header(), hello.tagged]);
-        check_equal(&expected, tag).is_ok()
-    });
+    let names_this_identity = names(config, packet, hello);
     if config.require_tag && names_this_identity != Some(true) {
         return Err(Refusal::Silent(PeerIncompatible::Identity)); // R-6.3-2
     }
     if names_this_identity == Some(false) {
         return Err(Refusal::Told(PeerIncompatible::Identity, RefuseCode::UnknownIdentity));
     }
+    choose_service(config, carrier, hello)
+}
+
+/// Whether the Hello names the identity that is served with this configuration; `None` if it names nobody.
+pub(super) fn names(config: &ServerConfig, packet: &Packet<'_>, hello: &HelloView<'_>) -> Option<bool> {
+    let tag = hello.peer_tag?;
+    let identity = config.shared.signer.peer_id();
+    let expected = hmac(identity.as_bytes(), &[&packet.raw_header(), hello.tagged]);
+    Some(check_equal(&expected, tag).is_ok())
+}
+
+/// The checks that follow those of the identity.
+pub(super) fn choose_service(config: &ServerConfig, carrier: Carrier, hello: &HelloView<'_>) -> Result<Suite, Refusal> {
     // R-11.2-1: the first that is spoken here is the only one that is.
     if !hello.versions.iter().any(|version| version == u16::from(VERSION)) {
         return Err(Refusal::Told(PeerIncompatible::Version, RefuseCode::NoCommonVersion));

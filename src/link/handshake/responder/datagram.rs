@@ -50,8 +50,8 @@ struct HalfOpen {
 
 impl DatagramResponder {
     /// Waits for a Hello.
-    pub(crate) fn new(config: Arc<ServerConfig>, carrier: Carrier, generator: &mut Generator) -> Self {
-        Self { config, carrier, local_id: generator.nonzero_u64(), state: State::Hello }
+    pub(crate) fn new(config: Arc<ServerConfig>, carrier: Carrier, local_id: NonZeroU64) -> Self {
+        Self { config, carrier, local_id, state: State::Hello }
     }
 
     pub(crate) fn handle_packet(

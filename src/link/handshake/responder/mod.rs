@@ -7,6 +7,8 @@
 
 mod choice;
 mod datagram;
+#[cfg(feature = "endpoint")]
+mod screening;
 mod stream;
 
 use alloc::boxed::Box;
@@ -15,6 +17,8 @@ use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
 pub(crate) use datagram::DatagramResponder;
+#[cfg(feature = "endpoint")]
+pub(crate) use screening::{Screened, Unserved};
 pub(crate) use stream::Responder;
 
 use super::auth::{Expected, PendingAuth, VerifiedPeer};

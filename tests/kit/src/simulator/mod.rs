@@ -71,6 +71,7 @@
 
 mod addresses;
 mod adversary;
+mod endpoint_node;
 mod events;
 mod faults;
 mod meddler;
@@ -91,6 +92,7 @@ use std::time::Duration;
 use aitcp::Instant;
 
 pub use adversary::{Adversary, Fate, Injections};
+pub use endpoint_node::EndpointNode;
 pub use events::{Check, Occurrence};
 pub use meddler::Meddler;
 pub use network::NetworkStats;
