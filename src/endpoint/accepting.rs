@@ -23,15 +23,21 @@ impl<A: Address> Endpoint<A> {
     /// A datagram that is for no session: it may be a Hello.
     pub(super) fn handle_hello(&mut self, from: Route<A>, ecn: EcnCodepoint, datagram: &mut [u8]) -> Disposition {
         let greeted = hello_in(datagram).and_then(|packet| self.greet(from, &packet));
-        let handle = match greeted {
-            Ok(Greeted::Again(handle)) => handle,
-            Ok(Greeted::New(server, hash)) => match self.accept(from, &server, hash) {
-                Some(handle) => handle,
-                None => return Disposition::Discarded(Discarded::Busy),
-            },
-            Err(why) => return Disposition::Discarded(why),
-        };
-        self.deliver(handle, from, ecn, datagram)
+        match greeted {
+            Ok(Greeted::Again(handle)) => self.deliver(handle, from, ecn, datagram),
+            Ok(Greeted::New(server, hash)) => {
+                let Some(handle) = self.accept(from, &server, hash) else {
+                    return Disposition::Discarded(Discarded::Busy);
+                };
+                let disposition = self.deliver(handle, from, ecn, datagram);
+                if disposition != Disposition::Handled {
+                    // A weak key share, say: nothing has come of it.
+                    self.remove(handle);
+                }
+                disposition
+            }
+            Err(why) => Disposition::Discarded(why),
+        }
     }
 
     /// Finds out what a Hello is about. What answers one that begins nothing waits to be sent then.
@@ -74,7 +80,7 @@ impl<A: Address> Endpoint<A> {
         })
     }
 
-    /// Has a packet sent, if there is one, that nothing is kept for. It is smaller than the Hello that it answers.
+    /// Has a packet sent, if there is one, that nothing is kept for. It is smaller than the Hello that it answers (R-6.11-4).
     fn answer(&mut self, to: Route<A>, packet: Option<Vec<u8>>) {
         if let Some(packet) = packet
             && !self.answers.push(to, packet)

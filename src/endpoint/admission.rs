@@ -67,6 +67,7 @@ impl Gate {
         let subject = Subject { address, connection_id: hello.connection_id().get(), hello: hello.covered_by_cookie() };
         let has_cookie = self.has_valid_cookie(now, hello, subject, stats);
         if !has_cookie && self.wants_cookie(now, limits, address) {
+            // R-6.11-2
             stats.retries = stats.retries.saturating_add(1);
             let answer = Some(hello.retry(&self.cookies.make(now, subject)));
             return Err(Turned { answer, why: Discarded::CookieWanted });
@@ -121,7 +122,7 @@ impl Gate {
         is_valid
     }
 
-    /// Whether a Hello without one is answered with a Retry (R-6.11-2). Half of what an address may have is kept for who has shown that it
+    /// Whether a Hello without one is answered with a Retry. Half of what an address may have is kept for who has shown that it
     /// is there: others can forge it.
     fn wants_cookie<A: Address>(&mut self, now: Instant, limits: &EndpointLimits, address: A) -> bool {
         match limits.retry {

@@ -27,7 +27,7 @@ const KEY_LIFETIME: Duration = Duration::from_secs(3_600);
 /// Separates these MACs from all others.
 const LABEL: &[u8] = b"aitcp1 cookie";
 
-/// What a cookie vouches for: this Hello, from this address. Both are always needed, so that no caller can forget the one.
+/// What a cookie vouches for (R-6.11-3): this Hello, from this address. Both are always needed, so that no caller can forget the one.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a, A> {
     pub(crate) address: A,

@@ -27,7 +27,7 @@ impl<A: Address> Endpoint<A> {
     ) -> Disposition {
         self.advance(now);
         let from = from.into();
-        let count = match Header::addressee(datagram) {
+        let addressee = match Header::addressee(datagram) {
             Err(_) => {
                 self.stats.noise = self.stats.noise.saturating_add(1);
                 return Disposition::Discarded(Discarded::NotAiTcp);
@@ -40,9 +40,10 @@ impl<A: Address> Endpoint<A> {
                 }
                 return disposition;
             }
+            // R-6.11-7
             Ok(id) => self.routes.by_connection_id(id).and_then(|place| self.sessions.handle_at(place)),
         };
-        match count {
+        match addressee {
             Some(handle) => self.deliver(handle, from, ecn, datagram),
             None => {
                 self.stats.unknown = self.stats.unknown.saturating_add(1);
@@ -87,6 +88,10 @@ impl<A: Address> Endpoint<A> {
         }
         while let Some(place) = self.agenda.datagrams.front() {
             let handle = self.sessions.handle_at(place);
+            if let Some(handle) = handle {
+                // The application may have accepted one that was revoked meanwhile.
+                self.meet(handle);
+            }
             let Some((handle, hosted)) = handle.and_then(|handle| Some((handle, self.sessions.get_mut(handle)?)))
             else {
                 self.agenda.forget(place);

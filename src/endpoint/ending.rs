@@ -71,7 +71,7 @@ impl<A: Address> Endpoint<A> {
     /// Something was done to a session: it may have anything to do.
     pub(super) fn touched(&mut self, handle: Handle) {
         if let Some(hosted) = self.sessions.get(handle) {
-            self.agenda.output(handle.index, &hosted.session);
+            self.agenda.wake(handle.index, &hosted.session);
         }
         self.settle(handle);
     }
@@ -92,12 +92,14 @@ impl<A: Address> Endpoint<A> {
             }
             return;
         }
-        self.agenda.events.push(place);
+        if session.has_end_to_tell() {
+            self.agenda.events.push(place);
+        }
         self.agenda.schedule(place, session);
     }
 
     /// Turns away a peer that was revoked, and one that has too many sessions already (R-6.11-6).
-    fn meet(&mut self, handle: Handle) {
+    pub(super) fn meet(&mut self, handle: Handle) {
         let Some(hosted) = self.sessions.get(handle) else { return };
         let session = &hosted.session;
         let asked = session.peer_in_question().map(|info| info.peer);

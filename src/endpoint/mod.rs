@@ -32,6 +32,8 @@ mod session_mut;
 mod slab;
 mod stats;
 mod streams;
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -72,7 +74,8 @@ use slab::Slab;
 /// it by [`session`](Self::session) and [`session_mut`](Self::session_mut), and hears of it by [`poll_event`](Self::poll_event). **A
 /// session that a Hello began is announced by its first event**: usually [`Event::Established`](crate::Event::Established), or
 /// [`Event::PeerIdentified`](crate::Event::PeerIdentified) where the application decides, or
-/// [`Event::SignatureWanted`](crate::Event::SignatureWanted). One whose peer never proves an identity is not heard of.
+/// [`Event::SignatureWanted`](crate::Event::SignatureWanted). One whose peer never proves an identity is not heard of; one whose peer is
+/// not admitted, by its [`Event::Closed`](crate::Event::Closed).
 ///
 /// A session goes away by itself once its [`Event::Closed`](crate::Event::Closed) was told and everything is sent, unless the application
 /// [holds](Self::hold) it; its handle then finds nothing, and never another session.

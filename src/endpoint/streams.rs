@@ -50,6 +50,7 @@ impl<A: Address> Endpoint<A> {
         buf: &mut [u8],
     ) -> Result<Option<Transmit>, BufferTooSmall> {
         self.advance(now);
+        self.meet(handle);
         let hosted = self.sessions.get_mut(handle).filter(|hosted| !hosted.session.is_on_datagrams());
         let Some(hosted) = hosted else { return Ok(None) };
         let transmit = hosted.session.poll_transmit(self.now, buf)?;

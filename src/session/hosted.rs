@@ -49,6 +49,11 @@ impl Session {
         self.is_drained() && self.news.closed_was_told()
     }
 
+    /// Whether it has ended, in whatever way, and its owner has still to hear of it.
+    pub(crate) fn has_end_to_tell(&self) -> bool {
+        self.close_reason().is_some() && !self.news.closed_was_told()
+    }
+
     /// Whether it has ended without the peer's having proved who it is.
     pub(crate) fn has_failed(&self) -> bool {
         self.is_drained() && self.info.is_none()

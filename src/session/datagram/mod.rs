@@ -62,8 +62,8 @@ pub(super) struct DatagramSide {
     /// What both ends may still need of the handshake.
     epilogue: Option<Epilogue>,
     pub(super) best_effort: BestEffort,
-    /// Once there are keys for Data packets.
-    delivery: Option<Delivery>,
+    /// Once there are keys for Data packets. In a box, so that a handshake is small.
+    delivery: Option<Box<Delivery>>,
     /// A close that was sent, and how many packets have come since.
     closing: Option<Closing>,
 }
@@ -129,14 +129,14 @@ impl DatagramSide {
         if setup.waits_for_confirmation {
             recovery.wait_for_confirmation();
         }
-        self.delivery = Some(Delivery {
+        self.delivery = Some(Box::new(Delivery {
             recovery,
             received: AckRanges::default(),
             timing: AckTiming::new(setup.max_ack_delay),
             marks: EcnCounts::default(),
             newest: None,
             carried: Vec::new(),
-        });
+        }));
     }
 
     /// Whether something may still be sent to a path.
@@ -191,7 +191,7 @@ impl DatagramSide {
         sink(alloc::format!("{:?} {:?} {:?}", self.paths, self.best_effort, self.closing).as_bytes());
         sink(&[self.epilogue.is_some().into()]);
         if let Some(delivery) = &self.delivery {
-            let Delivery { recovery, received, timing, marks, newest, carried: _ } = delivery;
+            let Delivery { recovery, received, timing, marks, newest, carried: _ } = &**delivery;
             sink(alloc::format!("{recovery:?} {received:?} {timing:?} {marks:?} {newest:?}").as_bytes());
         }
     }

@@ -84,7 +84,7 @@ impl End {
     fn connect_as(config: ClientConfig, expect: Expect, carrier: Carrier) -> (Self, Vec<u8>) {
         config.validate(carrier).unwrap();
         let (mut generator, mut hello) = (generator(11), Vec::new());
-        let handshake = Handshake::connect(Arc::new(config), expect, carrier, &mut generator, &mut hello);
+        let handshake = Handshake::connect(Arc::new(config), expect, carrier, None, &mut generator, &mut hello);
         (Self { handshake, generator, done: None }, hello)
     }
 
@@ -96,7 +96,7 @@ impl End {
     fn accept_as(config: ServerConfig, carrier: Carrier) -> Self {
         config.validate(carrier).unwrap();
         let mut generator = generator(12);
-        let handshake = Handshake::accept(Arc::new(config), carrier, &mut generator);
+        let handshake = Handshake::accept(Arc::new(config), carrier, None, &mut generator);
         Self { handshake, generator, done: None }
     }
 

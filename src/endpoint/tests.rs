@@ -1,0 +1,201 @@
+//! What cannot be seen from outside: that nothing is looked for.
+
+extern crate std;
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Timeouts;
+use crate::crypto::keygen::IdentityKey;
+use crate::crypto::rustcrypto::RustCrypto;
+
+const NOW: Instant = Instant::ORIGIN;
+
+fn idle_sessions(count: u64) -> Endpoint<u64> {
+    let mut config = EndpointConfig::new();
+    config.limits.sessions = u32::try_from(count).unwrap();
+    let mut endpoint = Endpoint::new(NOW, config, Seed::new([1; 32]).unwrap()).unwrap();
+    let key = IdentityKey::from_seed(&RustCrypto, [2; 32]).unwrap();
+    let timeouts = Timeouts { datagram_handshake: Duration::from_secs(3), ..Timeouts::default() };
+    let client = Arc::new(ClientConfig::new(key, "test/1").with_timeouts(timeouts));
+    let mut room = [0; 1_452];
+    for peer in 0..count {
+        endpoint.connect(NOW, Arc::clone(&client), Expect::Ask, peer).unwrap();
+        while endpoint.poll_transmit(NOW, &mut room).unwrap().is_some() {}
+    }
+    while endpoint.poll_event().is_some() {}
+    assert!(has_nothing_to_do(&endpoint.agenda));
+    endpoint
+}
+
+fn has_nothing_to_do(agenda: &Agenda) -> bool {
+    agenda.datagrams.is_empty() && agenda.streams.is_empty() && agenda.events.is_empty()
+}
+
+/// Every poll begins with its queue, and what is not in it is not touched.
+#[test]
+fn idle_sessions_are_in_no_queue() {
+    let mut endpoint = idle_sessions(2_000);
+    assert!(has_nothing_to_do(&endpoint.agenda));
+    assert_eq!(endpoint.agenda.deadlines.len(), 2_000, "one deadline for each, whatever they have");
+    let handle = endpoint.handles().nth(1_234).unwrap();
+    drop(endpoint.session_mut(NOW, handle));
+    assert_eq!((endpoint.agenda.datagrams.len(), endpoint.agenda.events.len()), (1, 1));
+    assert_eq!((endpoint.poll_event(), endpoint.poll_transmit(NOW, &mut [0; 1_452]).unwrap()), (None, None));
+    assert!(has_nothing_to_do(&endpoint.agenda));
+}
+
+#[test]
+fn waking_at_the_deadlines_alone_ends_every_session_in_time() {
+    let mut endpoint = idle_sessions(50);
+    let mut room = [0; 1_452];
+    let mut ended = 0;
+    while let Some(at) = endpoint.poll_timeout() {
+        endpoint.handle_timeout(at);
+        assert!(endpoint.poll_timeout().is_none_or(|next| next > at));
+        while endpoint.poll_transmit(at, &mut room).unwrap().is_some() {}
+        ended += core::iter::from_fn(|| endpoint.poll_event()).count();
+        assert!(at <= NOW + Duration::from_secs(3));
+    }
+    assert_eq!((ended, endpoint.is_idle()), (50, true));
+    assert!(endpoint.routes.by_connection_id(1).is_none() && endpoint.by_peer.is_empty());
+}
+
+/// Whatever the endpoint keeps by the side is what its sessions say when they are asked one by one.
+fn check(endpoint: &Endpoint<u64>) {
+    let mut half_opens = 0;
+    let mut by_peer = BTreeSet::new();
+    for (handle, hosted) in endpoint.sessions.iter() {
+        let place = handle.index;
+        half_opens += u32::from(hosted.is_half_open);
+        by_peer.extend(hosted.peer.map(|peer| (peer, place)));
+        assert_eq!(endpoint.agenda.deadlines.get(place), hosted.session.poll_timeout());
+        if let Some(id) = hosted.connection_id {
+            assert_eq!(endpoint.routes.by_connection_id(id.get()), Some(place));
+        }
+        if let Some(hello) = hosted.hello {
+            assert_eq!(endpoint.routes.by_hello(&hello), Some(place));
+        }
+        let waits = [endpoint.agenda.events.contains(place), endpoint.agenda.streams.contains(place)];
+        assert!(!hosted.session.is_finished() || waits.contains(&true), "nothing will let it go");
+        assert!(!hosted.session.has_end_to_tell() || !hosted.is_announced || waits[0], "its end waits to be told");
+    }
+    let sessions = endpoint.sessions.len() as usize;
+    assert_eq!((endpoint.gate.half_opens(), &endpoint.by_peer), (half_opens, &by_peer));
+    assert!(endpoint.agenda.deadlines.len() <= sessions && endpoint.stats().sessions as usize == sessions);
+}
+
+/// Two endpoints, what is on its way between them, and what may be done to them.
+struct World {
+    ends: [Endpoint<u64>; 2],
+    known: [std::vec::Vec<Handle>; 2],
+    network: std::vec::Vec<(usize, u64, std::vec::Vec<u8>)>,
+    now: Instant,
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+}
+
+impl World {
+    fn new(seed: u8, retry: Retry) -> Self {
+        let key = || IdentityKey::from_seed(&RustCrypto, [2; 32]).unwrap();
+        let suites = [crate::Suite::X25519ChaCha20Poly1305];
+        let server = ServerConfig::new(key(), crate::Admission::Any, &["test/1"]).with_suites(&suites);
+        let (server, client) = (Arc::new(server), ClientConfig::new(key(), "test/1").with_suites(&suites));
+        let end = |number: u8| {
+            let mut config = EndpointConfig::new().with_server(Arc::clone(&server));
+            (config.limits.retry, config.limits.sessions, config.limits.sessions_per_peer) = (retry, 12, 4);
+            Endpoint::new(NOW, config, Seed::new([(seed & 0x3F) | number; 32]).unwrap()).unwrap()
+        };
+        let ends = [end(0x40), end(0x80)];
+        Self {
+            ends,
+            known: Default::default(),
+            network: Default::default(),
+            now: NOW,
+            client: Arc::new(client),
+            server,
+        }
+    }
+
+    fn act(&mut self, operation: u8, at: usize) {
+        let from = at % 2;
+        let (now, end) = (self.now, &mut self.ends[from]);
+        let handle = self.known[from].get(at / 2 % self.known[from].len().max(1)).copied();
+        let mut room = [0; 1_452];
+        let peer = self.client.shared.signer.peer_id();
+        match (operation, handle) {
+            (0, _) => self.known[from].extend(end.connect(now, Arc::clone(&self.client), Expect::Ask, 1 - from as u64)),
+            (1, _) => self.known[from].extend(end.accept_stream(now, Arc::clone(&self.server))),
+            (2, _) => self.known[from].extend(end.connect_stream(now, Arc::clone(&self.client), Expect::Pinned(peer))),
+            (3, Some(handle)) => drop(end.session_mut(now, handle).map(|mut session| session.close(now, 1, ""))),
+            (4, Some(handle)) => end.handle_link_lost(now, handle),
+            (5, _) if at % 16 < 2 => drop(end.revoke(now, peer)),
+            (5, _) => drop(end.reinstate(peer)),
+            (6, _) => {
+                self.now = end.poll_timeout().unwrap_or(now).max(now);
+                end.handle_timeout(self.now);
+            }
+            (7, _) => {
+                while let Some((handle, event)) = end.poll_event() {
+                    self.known[from].push(handle);
+                    if let (crate::Event::PeerIdentified(_), Some(mut session)) = (event, end.session_mut(now, handle))
+                    {
+                        session.decide(now, crate::Verdict::Accept);
+                    }
+                }
+            }
+            (8, _) => while end.poll_stream().is_some() {},
+            (9..=11, _) => {
+                if let Some((to, transmit)) = end.poll_transmit(now, &mut room).unwrap() {
+                    let bytes = &room[..transmit.segment.unwrap_or(transmit.len)];
+                    self.network.push((to.remote as usize, from as u64, bytes.into()));
+                }
+            }
+            (12, _) => self.deliver_all(),
+            _ if !self.network.is_empty() => {
+                let at = at % self.network.len();
+                let (to, remote, mut bytes) = match operation {
+                    14 => self.network[at].clone(),
+                    _ => self.network.swap_remove(at),
+                };
+                // Now and then from somewhere else.
+                let remote = if operation == 13 { remote + 10 } else { remote };
+                self.ends[to % 2].handle_datagram(now, remote, crate::EcnCodepoint::NotEct, &mut bytes);
+            }
+            _ => {}
+        }
+        self.ends.iter().for_each(check);
+    }
+
+    /// A while in which the network is a good one.
+    fn deliver_all(&mut self) {
+        let mut room = [0; 1_452];
+        for turn in 0..12 {
+            let from = turn % 2;
+            while let Some((to, transmit)) = self.ends[from].poll_transmit(self.now, &mut room).unwrap() {
+                for datagram in room[..transmit.len].chunks_mut(transmit.segment.unwrap_or(transmit.len)) {
+                    let ecn = crate::EcnCodepoint::NotEct;
+                    self.ends[to.remote as usize % 2].handle_datagram(self.now, from as u64, ecn, datagram);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn all_indexes_agree_whatever_is_done(
+        seed in any::<u8>(),
+        retry in prop_oneof![Just(Retry::Never), Just(Retry::WhenBusy { half_opens: 2 }), Just(Retry::Always)],
+        operations in proptest::collection::vec((0..20_u8, any::<u8>()), 1..400),
+    ) {
+        let mut world = World::new(seed, retry);
+        for (operation, at) in operations {
+            world.act(operation, at.into());
+        }
+    }
+}
