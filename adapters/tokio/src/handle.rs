@@ -9,6 +9,7 @@ use aitcp::{Instant, Session, StreamError, StreamId};
 use tokio::sync::Notify;
 
 use crate::driver::Driven;
+use crate::endpoint::Member;
 use crate::error::{Attempt, attempt, closed};
 use crate::news::{Board, Half, News};
 
@@ -22,6 +23,8 @@ pub(crate) struct Handle {
 pub(crate) enum Cell {
     /// Alone on a carrier of its own.
     Stream(Arc<Driven>),
+    /// One of many behind a socket.
+    Datagram(Member),
 }
 
 impl Cell {
@@ -29,6 +32,7 @@ impl Cell {
     fn with<T>(&self, act: impl FnOnce(&mut Session, Instant) -> T) -> T {
         match self {
             Self::Stream(driven) => driven.with(act),
+            Self::Datagram(member) => member.with(act),
         }
     }
 }
@@ -41,6 +45,11 @@ impl Handle {
     /// Does something with the session that takes no waiting.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, &mut Board, Instant) -> T) -> T {
         self.cell.with(|session, now| act(session, &mut self.news.board(), now))
+    }
+
+    /// Whether the session runs over a carrier that loses nothing.
+    pub(crate) fn keeps_order(&self) -> bool {
+        matches!(self.cell, Cell::Stream(_))
     }
 
     /// Does something to a stream that takes no waiting.

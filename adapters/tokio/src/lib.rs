@@ -61,6 +61,7 @@
 
 mod connection;
 mod driver;
+mod endpoint;
 mod error;
 mod handle;
 mod listener;
@@ -70,6 +71,7 @@ mod send_stream;
 
 pub use aitcp::Owner;
 pub use connection::{Connection, Stream};
+pub use endpoint::{Endpoint, Incoming};
 pub use error::close_reason;
 pub use listener::TcpListener;
 pub use recv_stream::RecvStream;

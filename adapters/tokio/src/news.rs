@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use aitcp::{Direction, Event, Ledger, Session, StreamId};
+use aitcp::{Direction, Event, HandshakeInfo, Ledger, Session, StreamId};
 use tokio::sync::Notify;
 use tracing::{Span, debug, debug_span, field, trace};
 
@@ -79,19 +79,28 @@ impl News {
 
     /// Takes all events that are pending and wakes those whom they concern.
     pub(crate) fn tell(&self, session: &mut Session) {
-        let mut board = self.board();
         while let Some(event) = session.poll_event() {
-            trace!(parent: &self.span, ?event, "told");
-            board.ledger.note(event);
-            if board.turns_away {
-                board.ledger.turn_away(session);
-            }
-            self.wake(&mut board, event);
-            if let Event::Established | Event::PeerIdentified(_) = event
-                && let Some(info) = session.handshake()
-            {
-                self.span.record("peer", field::display(info.peer));
-            }
+            self.note(event, session.handshake());
+            self.turn_away(session);
+        }
+    }
+
+    /// Takes one event, of the session whose handshake came to `info`.
+    pub(crate) fn note(&self, event: Event, info: Option<&HandshakeInfo>) {
+        trace!(parent: &self.span, ?event, "told");
+        if let (Event::Established | Event::PeerIdentified(_), Some(info)) = (event, info) {
+            self.span.record("peer", field::display(info.peer));
+        }
+        let mut board = self.board();
+        board.ledger.note(event);
+        self.wake(&mut board, event);
+    }
+
+    /// Turns away what the peer has opened, if it is not wanted any more.
+    pub(crate) fn turn_away(&self, session: &mut Session) {
+        let mut board = self.board();
+        if board.turns_away {
+            board.ledger.turn_away(session);
         }
     }
 

@@ -33,7 +33,7 @@ async fn handshakes_can_be_given_up_anywhere() {
                 std::io::Result::Ok(())
             });
             let mut nobody = ();
-            let near = Connection::connect(near, client().into(), bob(), &mut nobody);
+            let near = Connection::connect(near, client().into(), expect_bob(), &mut nobody);
             let near = cancelled_after(polls, near).await;
             let is_done = near.is_some();
             drop(near);

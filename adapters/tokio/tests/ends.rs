@@ -130,16 +130,13 @@ async fn a_dropped_carrier_is_a_lost_link_and_a_dropped_half_never_looks_whole()
         shut_down(alice, bob).await;
 
         let (near, far) = tokio::io::duplex(1 << 16);
-        let alice = tokio::spawn(async move { Connection::connect(near, Arc::new(client()), bob_(), &mut ()).await });
+        let alice =
+            tokio::spawn(async move { Connection::connect(near, Arc::new(client()), expect_bob(), &mut ()).await });
         drop(far);
         assert_eq!(close_reason(&alice.await.unwrap().unwrap_err()), Some(CloseReason::LinkLost));
         no_tasks_left().await;
     })
     .await;
-}
-
-fn bob_() -> Expect {
-    Expect::Pinned(id(BOB))
 }
 
 #[tokio::test]
@@ -149,7 +146,7 @@ async fn strangers_are_refused_and_leave_nothing_behind() {
         let (mut nobody, mut nobody_either) = ((), ());
         let stranger = ServerConfig::new(key(BOB), Admission::Only([id(EVE)].into()), &["test/1"]);
         let (alice, bob) = tokio::join!(
-            Connection::connect(near, Arc::new(client()), bob_(), &mut nobody),
+            Connection::connect(near, Arc::new(client()), expect_bob(), &mut nobody),
             Connection::accept(far, Arc::new(stranger), &mut nobody_either),
         );
         assert_eq!(alice.unwrap_err().kind(), ErrorKind::PermissionDenied);
@@ -212,10 +209,9 @@ async fn a_slow_handshake_stops_no_other() {
             }
             silent.push(socket);
         }
-        let client =
-            tokio::spawn(
-                async move { Connection::connect_tcp(addr, Arc::new(client()), bob_(), &mut ()).await.unwrap() },
-            );
+        let client = tokio::spawn(async move {
+            Connection::connect_tcp(addr, Arc::new(client()), expect_bob(), &mut ()).await.unwrap()
+        });
         let (bob, _) = listener.accept().await.unwrap();
         shut_down(client.await.unwrap(), bob).await;
         drop((listener, silent));

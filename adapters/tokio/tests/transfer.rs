@@ -26,7 +26,7 @@ async fn messages_come_back_over_tcp() {
         let mut listener = TcpListener::bind("127.0.0.1:0", Arc::new(server()), ()).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { serve_echo(listener.accept().await.unwrap().0).await });
-        exchange(Connection::connect_tcp(addr, Arc::new(client()), bob(), &mut ()).await.unwrap()).await;
+        exchange(Connection::connect_tcp(addr, Arc::new(client()), expect_bob(), &mut ()).await.unwrap()).await;
         server.await.unwrap();
     })
     .await;

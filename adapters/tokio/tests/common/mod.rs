@@ -36,7 +36,7 @@ pub(crate) fn server() -> ServerConfig {
     ServerConfig::new(key(BOB), Admission::Only([id(ALICE)].into()), &["test/1"])
 }
 
-pub(crate) fn bob() -> Expect {
+pub(crate) fn expect_bob() -> Expect {
     Expect::Pinned(id(BOB))
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn connect_with(client: ClientConfig, server: ServerConfig) -> 
     let (near, far) = tokio::io::duplex(8 << 10);
     let (mut nobody, mut nobody_either) = ((), ());
     let (alice, bob) = tokio::join!(
-        Connection::connect(near, Arc::new(client), bob(), &mut nobody),
+        Connection::connect(near, Arc::new(client), expect_bob(), &mut nobody),
         Connection::accept(far, Arc::new(server), &mut nobody_either),
     );
     (alice.unwrap(), bob.unwrap())
