@@ -47,8 +47,6 @@ pub enum ConfigError {
     NoSuiteForMtu,
     /// With these credentials a handshake packet would not fit the carrier's mtu.
     CredentialsForMtu,
-    /// Sessions do not run over this kind of carrier.
-    CarrierUnavailable,
     /// An endpoint serves more identities than it can.
     Servers,
     /// Compression was asked for, but the crate was built without it.
@@ -66,7 +64,6 @@ error_texts!(ConfigError {
     Self::Mtu => "a datagram carrier's mtu is 512 to 65527 bytes";
     Self::NoSuiteForMtu => "hybrid suites need an mtu of 1232 bytes, and no other is configured";
     Self::CredentialsForMtu => "the credentials are too long for the carrier's mtu";
-    Self::CarrierUnavailable => "sessions do not run over this kind of carrier";
     Self::Servers => "an endpoint serves at most 64 identities";
     Self::CompressionUnavailable => "built without compression";
 });

@@ -1,8 +1,7 @@
 //! AI-TCP: a secure message protocol between agents (programs that hold a key), as a pure state machine.
 //!
 //! Bytes and timestamps go in, bytes and events come out. Nothing in this crate opens a socket, reads a clock, starts a thread or
-//! asks an operating system for randomness. It is `no_std` with `alloc`, and runs in any event loop, over any ordered byte stream and over
-//! datagrams that get lost.
+//! asks an operating system for randomness. It is `no_std` with `alloc`, and runs in any event loop over ordered byte streams and over datagrams.
 //!
 //! The protocol is specified in `schemas/SPECIFICATION.md`; rule numbers such as R-6.3-2 in this documentation are from there.
 //!
@@ -33,6 +32,23 @@
 //!
 //! A call of the application's at any other time can produce output as well: follow it with step 4. A buffer of
 //! [`Session::max_packet`] bytes always suffices for step 1, and one of 1,232 for step 4.
+//!
+//! # Datagrams
+//!
+//! Over [`Carrier::Datagram`] (UDP, a radio, frames on a serial line) the loop is the same with other bytes in steps 1 and 4:
+//!
+//! 1. Show each datagram to [`Session::handle_datagram`], with the [path](PathId) that it came over. What anybody sends, forged, late or
+//!    altered, is no more than discarded: the [`Disposition`] is for figures.
+//! 4. Send what [`Session::poll_transmit`] gives: one datagram, or several of one length ([`Transmit::segment`]) for one path.
+//!
+//! Packets that are lost are noticed and what they carried is sent again; the rate follows the path by [CUBIC or
+//! NewReno](RateControl), and so does the length of datagrams. Deadlines matter here: a driver that sleeps past
+//! [`Session::poll_timeout`] makes the session slow. Beside streams there are best-effort datagrams
+//! ([`Session::send_datagram`]), each of which arrives once or not at all.
+//!
+//! A bare session answers whoever comes first and speaks to one peer. What many peers share, a socket, needs an endpoint.
+//!
+//! # Ending
 //!
 //! **Ending a TCP connection.** After the last packet, shut down the writing half and read until the peer ends its own (or for a
 //! second). Closing a socket with unread bytes resets the connection, and what the peer has not read yet, your close among it, is lost.

@@ -166,7 +166,8 @@ pub struct Timeouts {
     /// How long an initiator waits, once it has proved itself, for the responder to confirm that it is admitted. Longer than responders
     /// take for their verdicts.
     pub confirmation: Duration,
-    /// How long a close may wait for the carrier to take it, before the session is over without.
+    /// How long a close may wait for the carrier to take it, before the session is over without. On a datagram carrier: how long
+    /// packets of a peer that has not got the close are answered with it again, or three probe timeouts if that is longer.
     pub drain: Duration,
     /// Silence from the peer after which the session ends; `None` = never. The shorter of both ends' holds. Liveness of the
     /// session, never the time to an answer: a peer that thinks for an hour keeps the session alive by `keepalive`.

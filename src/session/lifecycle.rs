@@ -218,10 +218,8 @@ impl Session {
     /// How long a close may take to get out; on a datagram carrier, how long packets of a peer that has not got it are answered with
     /// it again (R-9.7-7).
     fn drain(&self) -> Duration {
-        match &self.datagrams {
-            Some(side) => side.pto().saturating_mul(3),
-            None => self.config.shared().timeouts.drain,
-        }
+        let least = self.datagrams.as_ref().map_or(Duration::ZERO, |side| side.pto().saturating_mul(3));
+        self.config.shared().timeouts.drain.max(least)
     }
 
     /// Nothing will be sent any more (R-9.1-1): keys go.

@@ -135,7 +135,9 @@ impl Session {
         if let Some((path, data)) = side.paths.response().filter(|(path, _)| has_room && *path != side.paths.active()) {
             return Some(Purpose::Answer(path, data));
         }
-        if let Some(size) = delivery.recovery.mtu_probe_due(now) {
+        // A path that is not proven has other worries than its length.
+        let may_probe = |size: &u16| u64::from(*size) <= side.paths.available();
+        if let Some(size) = delivery.recovery.mtu_probe_due(now).filter(may_probe) {
             return Some(Purpose::MtuProbe(size));
         }
         let is_about_paths = side.paths.response().is_some() || side.paths.is_challenge_due(now);

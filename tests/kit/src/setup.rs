@@ -208,6 +208,23 @@ impl Setup {
         session.expect("a configuration that can work")
     }
 
+    /// A fresh session of the initiator's with another configuration.
+    ///
+    /// # Panics
+    /// If the configuration is refused.
+    #[must_use]
+    pub fn connect_with(&self, config: ClientConfig, now: Instant) -> Session {
+        let session =
+            Session::connect(now, Arc::new(config), self.expect, self.carrier, self.session_seed(Role::Initiator));
+        session.expect("a configuration that can work")
+    }
+
+    fn session_seed(&self, role: Role) -> Seed {
+        let mut seed = [0; 32];
+        Rng::new(self.seed.wrapping_mul(2) + u64::from(role == Role::Responder)).fill(&mut seed);
+        Seed::new(seed).expect("not all zeros")
+    }
+
     /// Both sessions, connected by links without latency.
     #[must_use]
     pub fn pair(&self) -> Pair {
