@@ -1,5 +1,8 @@
-//! AI-TCP for tokio: sessions over TCP, and over anything that is [`AsyncRead`](tokio::io::AsyncRead) and
-//! [`AsyncWrite`](tokio::io::AsyncWrite).
+//! AI-TCP for tokio: sessions over TCP, over anything that is [`AsyncRead`](tokio::io::AsyncRead) and
+//! [`AsyncWrite`](tokio::io::AsyncWrite), and over UDP.
+//!
+//! - [`Connection`] and its [`Stream`]s are the same over all of them. [`TcpListener`] accepts connections over TCP.
+//! - [`Endpoint`] is a UDP socket for any number of connections, accepted and one's own.
 //!
 //! ```
 //! use std::io;
@@ -40,8 +43,9 @@
 //! # }
 //! ```
 //!
-//! **Tasks.** Each connection has one task, which moves bytes, keeps time and wakes those whom an event concerns, and nobody else. It
-//! ends when the session has ended and everything is said, a second or two after the last handle is gone at the latest. Connecting and
+//! **Tasks.** Each connection over a stream carrier has one task, and so has each UDP socket. It moves bytes, keeps time and wakes those
+//! whom an event concerns, and nobody else. It ends by itself when the last handle is gone and the end has been said to the peers: after
+//! [`Timeouts::drain`](aitcp::Timeouts::drain) and a second at the latest. Connecting and
 //! accepting need a tokio runtime with IO and time enabled, and panic without one, as `tokio::spawn` does.
 //!
 //! **Cancellation.** Every future can be dropped at any time. What that means for the call is said with each of them; mostly that the

@@ -45,10 +45,38 @@ async fn messages_come_back() {
         stream.sender.finish().unwrap();
         assert_eq!(stream.receiver.recv_message(0).await.unwrap(), None);
         drop(stream);
+        if cfg!(target_os = "linux") {
+            let path = alice.inspect(|session| session.stats().path).unwrap();
+            assert!(
+                path.is_ecn_capable,
+                "marks reach the peer, those of datagrams that go and come together among them"
+            );
+        }
         alice.shutdown().await.unwrap();
         server.await.unwrap();
         assert_eq!((near.stats().sessions, far.stats().half_opens), (1, 0));
         drop((near, far, alice));
+        no_tasks_left().await;
+    })
+    .await;
+}
+
+/// Until a handshake has gone through, after so many polls: then all the others have been tested.
+#[tokio::test]
+async fn handshakes_can_be_given_up_anywhere() {
+    within(async {
+        let (near, far) = endpoints().await;
+        for polls in 1.. {
+            let mut nobody = ();
+            let connect = near.connect(far.local_addr(), Arc::new(client()), expect_bob(), &mut nobody);
+            if cancelled_after(polls, connect).await.is_some() {
+                assert!(polls > 1);
+                break;
+            }
+        }
+        near.shutdown(HANG).await.unwrap();
+        far.shutdown(HANG).await.unwrap();
+        drop((near, far));
         no_tasks_left().await;
     })
     .await;

@@ -27,6 +27,42 @@ use socket::Socket;
 ///
 /// Datagrams go out and come in by the batch where the operating system can do that, with marks of congestion, and leave from the
 /// address to which the peer has sent its own.
+///
+/// ```
+/// # use std::{sync::Arc, time::Duration};
+/// # use aitcp::crypto::{keygen::IdentityKey, rustcrypto::RustCrypto};
+/// # use aitcp::{Admission, ClientConfig, Direction, EndpointConfig, Expect, ServerConfig};
+/// # use aitcp_tokio::Endpoint;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let alice = IdentityKey::from_seed(&RustCrypto, [1; 32])?;
+/// # let bob = IdentityKey::from_seed(&RustCrypto, [2; 32])?;
+/// # let bob_id = bob.peer_id();
+/// let server = Arc::new(ServerConfig::new(bob, Admission::Only([alice.peer_id()].into()), &["greet/1"]));
+/// let endpoint = Endpoint::bind("127.0.0.1:0", EndpointConfig::new().with_server(server)).await?;
+/// let addr = endpoint.local_addr();
+/// let server = tokio::spawn(async move {
+///     while let Some(incoming) = endpoint.accept().await {
+///         let connection = incoming.accept(&mut ()).await?; // a real server gives each connection a task, from here on
+///         let mut stream = connection.open(Direction::Unidirectional).await?;
+///         stream.sender.send(b"hello").await?;
+///         drop(stream);
+///         endpoint.shutdown(Duration::from_secs(10)).await?;
+///     }
+///     std::io::Result::Ok(())
+/// });
+///
+/// let endpoint = Endpoint::bind("127.0.0.1:0", EndpointConfig::new()).await?;
+/// let client = Arc::new(ClientConfig::new(alice, "greet/1"));
+/// let connection = endpoint.connect(addr, client, Expect::Pinned(bob_id), &mut ()).await?;
+/// let mut stream = connection.accept_stream().await?.ok_or("not greeted")?;
+/// assert_eq!(stream.receiver.recv_message(16).await?.as_deref(), Some(&b"hello"[..]));
+/// drop(stream);
+/// connection.shutdown().await?;
+/// server.await??;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Endpoint {
     lease: Lease,
@@ -34,29 +70,33 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Opens a socket for what `config` serves, which can be nothing.
+    /// Opens a socket for what `config` serves, which can be nothing. It asks the operating system for buffers of 2 MiB.
     ///
     /// # Errors
     /// Those of [`UdpSocket::bind`], and [`ErrorKind::InvalidInput`] with the [`ConfigError`](aitcp::ConfigError) for a configuration that
     /// cannot work.
     pub async fn bind(addr: impl ToSocketAddrs, config: EndpointConfig) -> io::Result<Self> {
-        Self::start(UdpSocket::bind(addr).await?, config)
+        let socket = UdpSocket::bind(addr).await?;
+        let local_addr = socket.local_addr()?;
+        let socket = Socket::new(socket)?;
+        socket.enlarge_buffers();
+        Self::start(socket, local_addr, config)
     }
 
-    /// As [`bind`](Self::bind), on a socket that is open already. One for many sessions is better off with larger buffers than the
-    /// operating system gives.
+    /// As [`bind`](Self::bind), on a socket that is open already. Its buffers stay as they are; one for many sessions is better off with
+    /// larger ones than the operating system gives.
     ///
     /// # Errors
     /// As with [`bind`](Self::bind).
     pub fn new(socket: net::UdpSocket, config: EndpointConfig) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Self::start(UdpSocket::from_std(socket)?, config)
+        let local_addr = socket.local_addr()?;
+        Self::start(Socket::new(UdpSocket::from_std(socket)?)?, local_addr, config)
     }
 
-    fn start(socket: UdpSocket, config: EndpointConfig) -> io::Result<Self> {
-        let local_addr = socket.local_addr()?;
+    fn start(socket: Socket, local_addr: SocketAddr, config: EndpointConfig) -> io::Result<Self> {
         let lease = Hosting::start(config, seed()?)?;
-        driver::spawn(Socket::new(socket)?, lease.hosting());
+        driver::spawn(socket, lease.hosting());
         Ok(Self { lease, local_addr })
     }
 

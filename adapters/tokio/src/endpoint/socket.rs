@@ -17,7 +17,10 @@ const BATCH: usize = 8;
 const INCOMING: usize = 64 << 10;
 /// What is sent at a time, in several datagrams: less than the longest one, as which the operating system treats them.
 const OUTGOING: usize = 60 << 10;
+/// How much waits in the operating system, in bytes: handshakes of a thousand peers at once, or ten milliseconds of a gigabit link.
+const BUFFERS: usize = 2 << 20;
 
+/// The socket of an endpoint, and what has been written and not been sent.
 pub(super) struct Socket {
     socket: UdpSocket,
     os: UdpSocketState,
@@ -48,6 +51,12 @@ impl Socket {
             outbox: vec![0; OUTGOING].into(),
             unsent: None,
         })
+    }
+
+    /// Asks for larger buffers; the operating system gives what it likes.
+    pub(super) fn enlarge_buffers(&self) {
+        let _ = self.os.set_recv_buffer_size((&self.socket).into(), BUFFERS);
+        let _ = self.os.set_send_buffer_size((&self.socket).into(), BUFFERS);
     }
 
     /// Receives what is there, up to a batch; `each` gets every datagram. Not ready if nothing is there.

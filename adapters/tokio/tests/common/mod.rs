@@ -1,4 +1,4 @@
-//! Pairs of agents that are connected. Nothing here sleeps; the timeouts only keep a failing test from hanging.
+//! Pairs of agents that are connected. The timeouts only keep a failing test from hanging.
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::future::Future;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aitcp::crypto::keygen::IdentityKey;
 use aitcp::crypto::rustcrypto::RustCrypto;
-use aitcp::{Admission, ClientConfig, Expect, PeerId, ServerConfig};
+use aitcp::{Admission, ClientConfig, Expect, PeerId, ServerConfig, Timeouts};
 use aitcp_tokio::Connection;
 
 /// Longer than anything takes that works.
@@ -29,11 +29,18 @@ pub(crate) fn id(name: u8) -> PeerId {
 }
 
 pub(crate) fn client() -> ClientConfig {
-    ClientConfig::new(key(ALICE), "test/1")
+    ClientConfig::new(key(ALICE), "test/1").with_timeouts(timeouts())
 }
 
 pub(crate) fn server() -> ServerConfig {
-    ServerConfig::new(key(BOB), Admission::Only([id(ALICE)].into()), &["test/1"])
+    ServerConfig::new(key(BOB), Admission::Only([id(ALICE)].into()), &["test/1"]).with_timeouts(timeouts())
+}
+
+/// Nothing gets lost on the way, so that nobody has to hear of an end for long.
+fn timeouts() -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    timeouts.drain = Duration::from_millis(100);
+    timeouts
 }
 
 pub(crate) fn expect_bob() -> Expect {
@@ -74,12 +81,12 @@ pub(crate) async fn shut_down(alice: Connection, bob: Connection) {
     bob.unwrap();
 }
 
-/// Waits until no task of this runtime is left but those that the test itself has spawned, none.
+/// Waits until no task of this runtime is left.
 pub(crate) async fn no_tasks_left() {
     let metrics = tokio::runtime::Handle::current().metrics();
     within(async {
         while metrics.num_alive_tasks() > 0 {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
     .await;
