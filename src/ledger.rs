@@ -25,15 +25,20 @@ impl Ledger {
     /// each `update`, who waits tries again, and calls and queries of the session say the rest.
     pub fn update(&mut self, session: &mut Session) {
         while let Some(event) = session.poll_event() {
-            match event {
-                Event::Opened(stream) => {
-                    self.watch(stream);
-                    self.incoming.push_back(stream);
-                }
-                Event::Finished(stream) => self.sending_ended(stream, Ok(())),
-                Event::Stopped { stream, code } => self.sending_ended(stream, Err(SendError::Stopped(code))),
-                _ => {}
+            self.note(event);
+        }
+    }
+
+    /// Takes one event, for drivers that act on some of them as well.
+    pub fn note(&mut self, event: Event) {
+        match event {
+            Event::Opened(stream) => {
+                self.watch(stream);
+                self.incoming.push_back(stream);
             }
+            Event::Finished(stream) => self.sending_ended(stream, Ok(())),
+            Event::Stopped { stream, code } => self.sending_ended(stream, Err(SendError::Stopped(code))),
+            _ => {}
         }
     }
 

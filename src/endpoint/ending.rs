@@ -51,6 +51,23 @@ impl<A: Address> Endpoint<A> {
         }
     }
 
+    /// Keeps a session on the datagram carrier when it is over, until it is [released](Self::release): what came before the end can be
+    /// received from it as long as it is there. It counts as a session meanwhile. Whether there is such a session.
+    ///
+    /// A session on a stream carrier stays anyway, until [`poll_stream`](Self::poll_stream) says to end its carrier.
+    pub fn hold(&mut self, handle: Handle) -> bool {
+        let hosted = self.sessions.get_mut(handle).filter(|hosted| hosted.session.is_on_datagrams());
+        hosted.map(|hosted| hosted.is_held = true).is_some()
+    }
+
+    /// Takes back [`hold`](Self::hold): the session goes, now or once it is over.
+    pub fn release(&mut self, handle: Handle) {
+        if let Some(hosted) = self.sessions.get_mut(handle) {
+            hosted.is_held = false;
+            self.settle(handle);
+        }
+    }
+
     /// Something was done to a session: it may have anything to do.
     pub(super) fn touched(&mut self, handle: Handle) {
         if let Some(hosted) = self.sessions.get(handle) {
@@ -67,7 +84,7 @@ impl<A: Address> Endpoint<A> {
         let (place, session) = (handle.index, &hosted.session);
         self.agenda.schedule(place, session);
         let is_unheard_of = session.has_failed() && !hosted.is_announced;
-        if session.is_finished() || is_unheard_of {
+        if (session.is_finished() || is_unheard_of) && !hosted.is_held {
             if session.is_on_datagrams() {
                 self.remove(handle);
             } else {

@@ -77,8 +77,8 @@ use slab::Slab;
 /// [`Event::SignatureWanted`](crate::Event::SignatureWanted). One whose peer never proves an identity is not heard of; one whose peer is
 /// not admitted, by its [`Event::Closed`](crate::Event::Closed).
 ///
-/// A session goes away by itself once its [`Event::Closed`](crate::Event::Closed) was told and everything is sent; its handle then finds
-/// nothing, and never another session.
+/// A session goes away by itself once its [`Event::Closed`](crate::Event::Closed) was told and everything is sent, unless the application
+/// [holds](Self::hold) it; its handle then finds nothing, and never another session.
 ///
 /// A driver's loop:
 ///
@@ -165,6 +165,8 @@ struct Hosted<A> {
     peer: Option<PeerId>,
     /// The application knows the handle.
     is_announced: bool,
+    /// The application wants it to stay when it is over.
+    is_held: bool,
 }
 
 impl<A: Address> Endpoint<A> {
@@ -343,6 +345,7 @@ impl<A: Address> Hosted<A> {
             is_half_open: false,
             peer: None,
             is_announced: true,
+            is_held: false,
         }
     }
 }
