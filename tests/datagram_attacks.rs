@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use aitcp::{
-    Carrier, Direction, Discarded, Disposition, Ending, Event, Instant, Limits, Meta, PathId, ProtocolCode, Role,
-    Suite, testing,
+    Carrier, CloseReason, Direction, Discarded, Disposition, Ending, Event, Instant, Limits, Meta, PathId,
+    ProtocolCode, Role, Suite, testing,
 };
 use aitcp_testkit::forge::{Close, Control, Fragment, Header, HostileDatagrams, Kind, Payload};
 use aitcp_testkit::heap::{CountingAllocator, Meter};
@@ -430,6 +430,23 @@ fn a_close_is_repeated_now_and_then() {
     hostile.wait(Duration::from_secs(5));
     assert_eq!(hostile.send(&ping()), Disposition::Discarded(Discarded::Ended));
     assert!(hostile.receive().is_empty() && hostile.victim.is_drained());
+}
+
+/// R-9.7-7: who has closed and hears a close is done, whether or not its own is out.
+#[test]
+fn two_closes_that_cross_are_the_end() {
+    for is_out in [true, false] {
+        let mut hostile = victim(Role::Responder);
+        hostile.victim.close(hostile.now, 7, "enough");
+        if is_out {
+            assert_eq!(hostile.receive().len(), 1);
+        }
+        let close = Payload { close: Some(Close { code: 9, source: 1, ..Close::default() }), ..Payload::default() };
+        assert_eq!(hostile.send(&close), Disposition::Handled);
+        assert!(hostile.receive().is_empty() && hostile.victim.is_drained());
+        assert_eq!(hostile.victim.poll_timeout(), None);
+        assert_eq!(hostile.victim.close_reason(), Some(CloseReason::Local));
+    }
 }
 
 // ---- packets that are not genuine -------------------------------------------------------------------------------------------------
