@@ -108,3 +108,27 @@ fn probes_into_the_void_take_no_more_memory_than_is_allowed() {
         assert!(talk.end(Role::Initiator).session.stats().path.unwrap().unanswered_probes > 5_000);
     }
 }
+
+/// R-9.4-2, R-9.7-7: sessions that are shut down end on both sides, in order where the close arrives, and at the latest by the idle
+/// timeout where it does not.
+#[test]
+fn both_ends_of_a_shutdown_end() {
+    let mut orderly = 0;
+    let seeds = campaign(1_000).max(20);
+    for seed in 0..seeds.into() {
+        let plan = Plan { messages: 20, ..PLAN };
+        let mut talk = Talk::new(&setup(seed, MTU), path(), [plan; 2]);
+        talk.finish();
+        let now = talk.network.now();
+        let node = talk.network.node_mut(talk.id(Role::Initiator));
+        node.session.shutdown(now);
+        talk.run_for(Duration::from_secs(40));
+        for role in [Role::Initiator, Role::Responder] {
+            let reason = talk.end(role).session.close_reason().unwrap();
+            assert!(reason.is_orderly() || reason == CloseReason::IdleTimeout, "seed {seed}: {reason:?}");
+            assert!(talk.end(role).session.is_drained() && talk.end(role).session.poll_timeout().is_none());
+            orderly += u32::from(reason.is_orderly());
+        }
+    }
+    assert!(orderly * 10 > seeds * 18, "{orderly} of {}", 2 * seeds);
+}

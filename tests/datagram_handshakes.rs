@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use aitcp::{Admission, Carrier, Direction, Ending, Event, Instant, Meta, Role, Session, Suite, Verdict};
-use aitcp_testkit::forge::Hello;
+use aitcp::{Admission, Carrier, Direction, Disposition, Ending, Event, Instant, Meta, Role, Session, Suite, Verdict};
+use aitcp_testkit::forge::{Accept, HEADER_LEN, Header, Hello, Kind, read_u64};
 use aitcp_testkit::simulator::{NodeId, Occurrence, SessionNode, Simulator};
 use aitcp_testkit::{Address, Conditions, Datagram, Loss, Probability, Setup, campaign};
 
@@ -137,4 +137,30 @@ fn a_slow_verdict_is_not_taken_for_a_slow_path() {
     }
     let path = ends[0].stats().path.unwrap();
     assert!(path.smoothed_rtt < Duration::from_millis(500) && path.bytes_in_flight == 0, "{path:?}");
+}
+
+/// R-6.10-3: whatever comes that could be an answer, the Hello is said again every second until there is one that is genuine.
+#[test]
+fn an_answer_that_is_none_puts_nothing_off() {
+    let setup = Setup { carrier: Carrier::Datagram { mtu: MTU }, ..Setup::default() };
+    let mut now = Instant::ORIGIN;
+    let mut initiator = setup.session(Role::Initiator, now);
+    let (mut room, mut hellos) = ([0; 2_000], 0);
+    let mut id = None;
+    for step in 0..70_u8 {
+        while let Some(transmit) = initiator.poll_transmit(now, &mut room).unwrap() {
+            assert_eq!(Header::read(&room).kind, Kind::Hello);
+            id = read_u64(&room[HEADER_LEN..transmit.len], 4);
+            hellos += 1;
+        }
+        if step % 9 == 0 {
+            let accept = Accept { random: [step; 32], ..Accept::default() }.table().build();
+            let mut packet = Header::new(Kind::Accept, id.unwrap()).packet(&accept);
+            let disposition = initiator.handle_datagram(now, Meta::default(), &mut packet);
+            assert_eq!(disposition, Disposition::Handled, "{step}");
+        }
+        now = now + Duration::from_millis(100);
+        initiator.handle_timeout(now);
+    }
+    assert_eq!(hellos, 1 + 2 * 6);
 }

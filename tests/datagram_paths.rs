@@ -6,8 +6,8 @@ mod talk;
 
 use std::time::Duration;
 
-use aitcp::{Event, Instant, Role};
-use aitcp_testkit::simulator::{Fate, Injections};
+use aitcp::{Event, Instant, Limits, Role};
+use aitcp_testkit::simulator::{Fate, Injections, Meddler};
 use aitcp_testkit::{Address, Conditions, Datagram, Ecn, Loss, Probability, Rng, Setup, campaign};
 use talk::{Plan, Talk, setup};
 
@@ -41,7 +41,11 @@ fn lively(seed: u64) -> Setup {
 fn a_nat_that_forgets_costs_nothing() {
     for seed in 0..campaign(1_000).into() {
         let mut rng = Rng::new(seed);
-        let mut talk = Talk::new(&lively(seed), fair_path(), [PLAN; 2]);
+        let mut setup = lively(seed);
+        if seed % 3 == 0 {
+            setup.set_limits(Limits::small());
+        }
+        let mut talk = Talk::new(&setup, fair_path(), [PLAN; 2]);
         for _ in 0..1 + rng.below(4) {
             talk.run_for(Duration::from_micros(rng.below(1_500_000) as u64));
             let initiator = talk.id(Role::Initiator);
@@ -80,6 +84,19 @@ fn copies_from_elsewhere_do_not_move_a_session() {
         });
         let node = talk.id(Role::Responder);
         talk.network.add_check(move |network, _| assert!(network.amplification(node, ELSEWHERE) <= 3.0));
+        talk.finish();
+    }
+}
+
+/// Somebody on the path drops, delays, alters, reflects and repeats datagrams, gives them other senders and makes some up, from the first
+/// one on.
+#[test]
+fn a_meddler_stops_nothing() {
+    for seed in 0..campaign(1_000).into() {
+        let mut setup = lively(seed);
+        setup.set_suite(Setup::SUITES[usize::try_from(seed % 4).unwrap()]);
+        let mut talk = Talk::new(&setup, fair_path(), [PLAN; 2]);
+        talk.network.set_adversary(Meddler::new(seed, Probability::percent(20)));
         talk.finish();
     }
 }

@@ -65,12 +65,7 @@ impl Node for Restless {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.next = self.next.map(|_| now + TICK);
-        if self.node.poll_timeout().is_some_and(|at| at <= now) {
-            self.node.handle_timeout(now);
-        } else {
-            // The application is left alone: it acts on what has changed.
-            self.node.session.handle_timeout(now);
-        }
+        self.node.handle_timeout(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -159,7 +159,7 @@ impl Talker {
 
     /// Now and then something is given up, at either end.
     fn make_mischief(&mut self, session: &mut Session) {
-        if self.rng.below(1_000) >= self.plan.mischief {
+        if self.plan.mischief == 0 || self.rng.below(1_000) >= self.plan.mischief {
             return;
         }
         let open: Vec<_> = self.sending.iter().filter(|(_, sending)| sending.outcome.is_none()).collect();

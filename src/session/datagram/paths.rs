@@ -164,14 +164,9 @@ impl Paths {
         let _ = self.responses.push_back((path, data));
     }
 
-    /// Where an answer is to be sent that does not go where all packets go.
-    pub(super) fn responds_elsewhere(&self) -> Option<PathId> {
-        self.responses.iter().map(|(path, _)| *path).find(|path| *path != self.active)
-    }
-
-    /// Whether an answer waits that goes where all packets go.
-    pub(super) fn responds_here(&self) -> bool {
-        self.responses.iter().any(|(path, _)| *path == self.active)
+    /// Where an answer is to be sent.
+    pub(super) fn answers_to(&self) -> Option<PathId> {
+        self.responses.front().map(|(path, _)| *path)
     }
 
     /// Takes the answers that go over this path, the oldest first, as long as `write` can write them.
@@ -363,7 +358,7 @@ mod tests {
         for data in 0..9 {
             paths.on_challenge(AWAY, data);
         }
-        assert_eq!((paths.responds_elsewhere(), paths.responds_here()), (Some(AWAY), false));
+        assert_eq!(paths.answers_to(), Some(AWAY));
         let mut answered = alloc::vec::Vec::new();
         paths.take_responses(HOME, |_| unreachable!("nobody asks there"));
         paths.take_responses(AWAY, |data| {
@@ -372,6 +367,6 @@ mod tests {
         });
         assert_eq!(answered, [5, 6, 7, 8]);
         paths.take_responses(AWAY, |data| data == 8);
-        assert_eq!(paths.responds_elsewhere(), None);
+        assert_eq!(paths.answers_to(), None);
     }
 }

@@ -134,8 +134,14 @@ impl Session {
                 }
             },
             Phase::Closing(link, _) => {
-                link.keys.open_datagram(bytes)?;
-                self.repeat_close();
+                let (_, plaintext) = link.keys.open_datagram(bytes)?;
+                let payload = PayloadView::parse(plaintext, Framing::Datagram);
+                // R-9.7-7: two ends that close at once do not go on telling each other.
+                if payload.is_ok_and(|payload| payload.close().is_some()) {
+                    self.over();
+                } else {
+                    self.repeat_close();
+                }
                 return Ok(());
             }
             Phase::Handshake(_) | Phase::Closed => return Err(Discarded::UnexpectedPacket),

@@ -38,8 +38,8 @@ enum Purpose {
     Ordinary,
     /// Acknowledgements and nothing else: the window is used up, or there is nothing more.
     Acknowledge,
-    /// Answers to challenges on a path that is not the active one. There is nothing else in them: they are no longer than what they
-    /// answer, or not by much, so that nobody is flooded with them (R-9.7-1).
+    /// Answers to challenges on a path, at once and whatever is in flight: the peer may be about to give it up. There is nothing else in
+    /// them: they are no longer than what they answer, or not by much, so that nobody is flooded with them (R-9.7-1).
     Answer(PathId),
     /// To learn whether the peer is where packets go to. What is in flight on another path is no reason to wait: there are a few of
     /// these for each path, and none may be longer than what has come from there allows.
@@ -130,7 +130,7 @@ impl Session {
         let side = self.datagrams.as_mut()?;
         let delivery = side.delivery.as_mut()?;
         let has_room = delivery.recovery.has_room();
-        if let Some(path) = side.paths.responds_elsewhere().filter(|_| has_room) {
+        if let Some(path) = side.paths.answers_to().filter(|_| has_room) {
             return Some(Purpose::Answer(path));
         }
         if side.paths.is_challenge_due(now) && side.paths.available() >= MIN_CHALLENGE as u64 {
@@ -139,7 +139,7 @@ impl Session {
         if let Some(size) = delivery.recovery.mtu_probe_due(now).filter(|_| side.paths.is_proven()) {
             return Some(Purpose::MtuProbe(size));
         }
-        let wants = has_output || side.paths.responds_here() || !side.best_effort.outgoing.is_empty();
+        let wants = has_output || !side.best_effort.outgoing.is_empty();
         let probes = delivery.recovery.probes_due() > 0;
         let size = delivery.recovery.packet_size();
         if (wants || probes) && delivery.recovery.may_send(size, now) == Leave::Now {

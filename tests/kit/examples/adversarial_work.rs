@@ -14,6 +14,8 @@ use aitcp_testkit::{Rng, Setup};
 const PACKETS: usize = 2_000;
 const MESSAGE: usize = 1_000;
 
+type Datagrams = Vec<Vec<u8>>;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let kind = arguments.next().ok_or("which kind?")?;
@@ -61,7 +63,7 @@ fn datagram(kind: &str, genuine: &[Vec<u8>], at: usize) -> Result<Vec<u8>, Strin
 }
 
 /// A responder, and packets with a message each for it: those that a twin of it has got, from the same seed.
-fn established() -> Result<(Session, Vec<Vec<u8>>), Box<dyn Error>> {
+fn established() -> Result<(Session, Datagrams), Box<dyn Error>> {
     let setup = Setup { carrier: Carrier::Datagram { mtu: 1_232 }, ..Setup::default() };
     let now = aitcp::Instant::ORIGIN;
     let (mut sender, mut twin) = (setup.session(Role::Initiator, now), setup.session(Role::Responder, now));
@@ -91,7 +93,7 @@ fn established() -> Result<(Session, Vec<Vec<u8>>), Box<dyn Error>> {
 }
 
 /// Moves what one has to send to the other, and keeps it.
-fn exchange(from: &mut Session, to: &mut Session) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+fn exchange(from: &mut Session, to: &mut Session) -> Result<Datagrams, Box<dyn Error>> {
     let now = aitcp::Instant::ORIGIN;
     let mut room = vec![0; 1_232];
     let mut datagrams = Vec::new();
