@@ -13,7 +13,7 @@
 //! | [`IdentityKey`](crypto::keygen::IdentityKey) | the private key behind a name |
 //! | [`ClientConfig`], [`ServerConfig`] | who an end is, whom it talks to, how much it takes; immutable, shared between sessions |
 //! | [`Session`] | one end of a conversation with one peer. The documentation of the type has the shortest whole program |
-//! | [`Endpoint`] | many sessions behind one socket for datagrams, on any number of streams, or both; it admits who may become one |
+//! | `Endpoint` | many sessions behind one socket for datagrams, on any number of streams, or both; it admits who may become one |
 //! | [`Event`] | something that the owner of a session can act on |
 //! | [`StreamId`] | one of a session's streams: an ordered sequence of messages, in one direction or both |
 //!
@@ -53,7 +53,7 @@
 //! **Ending a TCP connection.** After the last packet, shut down the writing half and read until the peer ends its own (or for a
 //! second). Closing a socket with unread bytes resets the connection, and what the peer has not read yet, your close among it, is lost.
 //!
-//! **Many sessions.** An [`Endpoint`] has the same verbs, with a [`Handle`] or an address besides, and knows whose turn it is. Over datagrams a
+//! **Many sessions.** An `Endpoint` has the same verbs, with a handle or an address besides, and knows whose turn it is. Over datagrams a
 //! server needs one: it finds the session of each packet, and keeps strangers from filling the memory.
 //!
 //! The source has whole drivers as examples: over two buffers, `mio` and a pair of pipes. The crate `aitcp-std` is one for threads,
@@ -103,7 +103,7 @@
 //! | `rustcrypto` | yes | the built-in crypto provider; without it, bring one by the traits of [`crypto::provider`] |
 //! | `hybrid` | yes | the suites with X25519 and ML-KEM-768 |
 //! | `compression` | yes | LZ4 for whole messages, where both ends ask for it |
-//! | `endpoint` | yes | [`Endpoint`]: many sessions behind one socket, and connection ids for load balancers |
+//! | `endpoint` | yes | `Endpoint`: many sessions behind one socket, and connection ids for load balancers |
 //! | `keylog` | no | hands traffic secrets to a log of the caller's, for debugging |
 //!
 //! # What is not there yet

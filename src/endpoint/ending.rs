@@ -82,6 +82,7 @@ impl<A: Address> Endpoint<A> {
         self.count(handle);
         let Some(hosted) = self.sessions.get(handle) else { return };
         let (place, session) = (handle.index, &hosted.session);
+        self.agenda.schedule(place, session);
         let is_unheard_of = session.has_failed() && !hosted.is_announced;
         if (session.is_finished() || is_unheard_of) && !hosted.is_held {
             if session.is_on_datagrams() {
@@ -90,12 +91,9 @@ impl<A: Address> Endpoint<A> {
                 // Its carrier is to be ended first.
                 self.agenda.streams.push(place);
             }
-            return;
-        }
-        if session.has_end_to_tell() {
+        } else if session.has_end_to_tell() {
             self.agenda.events.push(place);
         }
-        self.agenda.schedule(place, session);
     }
 
     /// Turns away a peer that was revoked, and one that has too many sessions already (R-6.11-6).

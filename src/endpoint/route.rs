@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use crate::session::{PathId, Session};
 
-/// Where a datagram comes from and where it has arrived, or where one goes and from where.
+/// Where a datagram comes from and where it has arrived, or where one goes and from where. A driver tells its own addresses always or
+/// never: each pair of addresses is a path of its own, which a peer that changes to it has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route<A> {
     /// The peer's address.
@@ -67,6 +68,11 @@ impl<A: Copy + Eq> KnownPaths<A> {
 
     pub(super) fn route(&self, path: PathId) -> Option<Route<A>> {
         self.known.iter().find(|(known, _)| *known == path).map(|(_, route)| *route)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
     }
 
     /// Where the session began.

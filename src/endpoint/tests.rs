@@ -1,8 +1,7 @@
 //! What cannot be seen from outside: that nothing is looked for.
 
-extern crate std;
-
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use proptest::prelude::*;
@@ -91,8 +90,9 @@ fn check(endpoint: &Endpoint<u64>) {
 /// Two endpoints, what is on its way between them, and what may be done to them.
 struct World {
     ends: [Endpoint<u64>; 2],
-    known: [std::vec::Vec<Handle>; 2],
-    network: std::vec::Vec<(usize, u64, std::vec::Vec<u8>)>,
+    known: [Vec<Handle>; 2],
+    pairs: Vec<[Handle; 2]>,
+    network: Vec<(usize, u64, Vec<u8>)>,
     now: Instant,
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
@@ -110,14 +110,8 @@ impl World {
             Endpoint::new(NOW, config, Seed::new([(seed & 0x3F) | number; 32]).unwrap()).unwrap()
         };
         let ends = [end(0x40), end(0x80)];
-        Self {
-            ends,
-            known: Default::default(),
-            network: Default::default(),
-            now: NOW,
-            client: Arc::new(client),
-            server,
-        }
+        let client = Arc::new(client);
+        Self { ends, known: Default::default(), pairs: Vec::new(), network: Vec::new(), now: NOW, client, server }
     }
 
     fn act(&mut self, operation: u8, at: usize) {
@@ -128,8 +122,7 @@ impl World {
         let peer = self.client.shared.signer.peer_id();
         match (operation, handle) {
             (0, _) => self.known[from].extend(end.connect(now, Arc::clone(&self.client), Expect::Ask, 1 - from as u64)),
-            (1, _) => self.known[from].extend(end.accept_stream(now, Arc::clone(&self.server))),
-            (2, _) => self.known[from].extend(end.connect_stream(now, Arc::clone(&self.client), Expect::Pinned(peer))),
+            (1 | 2, _) => self.pair_up(from),
             (3, Some(handle)) => drop(end.session_mut(now, handle).map(|mut session| session.close(now, 1, ""))),
             (4, Some(handle)) => end.handle_link_lost(now, handle),
             (5, _) if at % 16 < 2 => drop(end.revoke(now, peer)),
@@ -147,7 +140,7 @@ impl World {
                     }
                 }
             }
-            (8, _) => while end.poll_stream().is_some() {},
+            (8, _) => self.carry_streams(from, at / 2),
             (9..=11, _) => {
                 if let Some((to, transmit)) = end.poll_transmit(now, &mut room).unwrap() {
                     let bytes = &room[..transmit.segment.unwrap_or(transmit.len)];
@@ -170,6 +163,35 @@ impl World {
         self.ends.iter().for_each(check);
     }
 
+    /// A stream carrier between the two.
+    fn pair_up(&mut self, from: usize) {
+        let expect = Expect::Pinned(self.client.shared.signer.peer_id());
+        let Ok(i) = self.ends[from].connect_stream(self.now, Arc::clone(&self.client), expect) else { return };
+        let r = self.ends[1 - from].accept_stream(self.now, Arc::clone(&self.server));
+        match r {
+            Ok(r) => self.pairs.push(if from == 0 { [i, r] } else { [r, i] }),
+            Err(_) => self.ends[from].handle_link_lost(self.now, i),
+        }
+    }
+
+    /// Does what is to be done about at most so many carriers.
+    fn carry_streams(&mut self, from: usize, most: usize) {
+        let mut room = [0; 4_096];
+        for _ in 0..most {
+            let Some(task) = self.ends[from].poll_stream() else { return };
+            let (StreamTask::Transmit(handle) | StreamTask::End(handle)) = task;
+            let far_end = self.pairs.iter().find(|pair| pair[from] == handle).map(|pair| pair[1 - from]);
+            while let Some(transmit) = self.ends[from].poll_transmit_stream(self.now, handle, &mut room).unwrap() {
+                if let Some(far_end) = far_end {
+                    let _ = self.ends[1 - from].handle_stream(self.now, far_end, &mut room[..transmit.len]);
+                }
+            }
+            if let (StreamTask::End(_), Some(far_end)) = (task, far_end) {
+                self.ends[1 - from].handle_link_lost(self.now, far_end);
+            }
+        }
+    }
+
     /// A while in which the network is a good one.
     fn deliver_all(&mut self) {
         let mut room = [0; 1_452];
@@ -185,8 +207,40 @@ impl World {
     }
 }
 
+/// Packets of one session from a thousand addresses, each of which shows them first: it knows the few that it may send to.
+#[test]
+fn paths_that_nothing_is_sent_to_are_forgotten() {
+    let mut world = World::new(1, Retry::Never);
+    world.act(0, 0);
+    world.deliver_all();
+    world.act(7, 0);
+    let (i, mut room, mut most) = (world.known[0][0], [0; 1_452], 0);
+    for number in 0..1_000 {
+        world.now = world.now + Duration::from_millis(200);
+        let mut session = world.ends[0].session_mut(world.now, i).unwrap();
+        session.send_datagram(b"where am I").unwrap();
+        drop(session);
+        while let Some((_, transmit)) = world.ends[0].poll_transmit(world.now, &mut room).unwrap() {
+            for copy in 0..3 {
+                let from = 100 + number + 10_000 * copy;
+                let mut datagram = room[..transmit.len].to_vec();
+                world.ends[1].handle_datagram(world.now, from, crate::EcnCodepoint::NotEct, &mut datagram);
+            }
+        }
+        let (_, hosted) = world.ends[1].sessions.iter().next().unwrap();
+        most = most.max(hosted.paths.len());
+        assert!(hosted.paths.len() <= 6, "{}", hosted.paths.len());
+        while let Some((_, transmit)) = world.ends[1].poll_transmit(world.now, &mut room).unwrap() {
+            world.ends[0].handle_datagram(world.now, 1, crate::EcnCodepoint::NotEct, &mut room[..transmit.len]);
+        }
+        while world.ends[1].poll_event().is_some() {}
+        world.ends.iter_mut().for_each(|end| end.handle_timeout(world.now));
+    }
+    assert!(most > 1, "it never moved");
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn all_indexes_agree_whatever_is_done(
         seed in any::<u8>(),
