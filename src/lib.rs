@@ -1,7 +1,8 @@
 //! AI-TCP: a secure message protocol between agents (programs that hold a key), as a pure state machine.
 //!
 //! Bytes and timestamps go in, bytes and events come out. Nothing in this crate opens a socket, reads a clock, starts a thread or
-//! asks an operating system for randomness. It is `no_std` with `alloc`, and runs in any event loop over ordered byte streams and over datagrams.
+//! asks an operating system for randomness. It is `no_std` with `alloc`, and runs in any event loop, over any ordered byte stream and over
+//! datagrams that get lost.
 //!
 //! The protocol is specified in `schemas/SPECIFICATION.md`; rule numbers such as R-6.3-2 in this documentation are from there.
 //!

@@ -73,7 +73,7 @@ impl Session {
         self.advance_datagrams();
     }
 
-    /// The deadline of the handshake has come. On a datagram carrier it may be known what failed (R-6.10-3).
+    /// The deadline of the handshake has come. On a datagram carrier it may be known what failed (R-6.10-10).
     fn give_up_handshake(&mut self) {
         let reason = match &self.phase {
             Phase::Handshake(handshake) => handshake.timeout_reason(),
