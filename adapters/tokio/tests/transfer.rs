@@ -2,12 +2,16 @@
 
 mod common;
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use aitcp::{Direction, Limits};
 use aitcp_tokio::{Connection, TcpListener};
 use common::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn messages_come_back_over_a_pipe() {
@@ -141,6 +145,56 @@ async fn a_message_that_is_too_long_can_still_be_received() {
         assert_eq!(far.receiver.recv_message(4).await.unwrap().unwrap(), b"last");
     })
     .await;
+}
+
+/// An event of a stream wakes who waits on that stream, and one that opens a stream one of those who want one.
+#[tokio::test]
+async fn nobody_is_woken_for_nothing() {
+    const STREAMS: usize = 50;
+    within(async {
+        let mut limits = Limits::default();
+        limits.own_streams = STREAMS as u16;
+        let (alice, bob) = connect_with(client().with_limits(limits), server()).await;
+        let polls = Arc::new(AtomicUsize::new(0));
+        let mut senders = Vec::new();
+        let (mut readers, mut openers) = (JoinSet::new(), JoinSet::new());
+        for _ in 0..STREAMS {
+            let mut stream = alice.open(Direction::Unidirectional).await.unwrap();
+            stream.sender.send(b"!").await.unwrap();
+            senders.push(stream.sender);
+            let mut far = bob.accept_stream().await.unwrap().unwrap();
+            far.receiver.recv_message(1).await.unwrap();
+            let polls = Arc::clone(&polls);
+            readers.spawn(async move { (counted(&polls, far.receiver.recv_message(1)).await.unwrap(), far) });
+        }
+        for _ in 0..STREAMS {
+            let (alice, polls) = (alice.clone(), Arc::clone(&polls));
+            openers.spawn(async move { counted(&polls, alice.open(Direction::Unidirectional)).await.unwrap() });
+        }
+        while polls.load(Relaxed) < 2 * STREAMS {
+            tokio::task::yield_now().await;
+        }
+        senders[7].send(b"?").await.unwrap();
+        let (message, _far) = readers.join_next().await.unwrap().unwrap();
+        assert_eq!(message.unwrap(), b"?");
+        assert_eq!(polls.load(Relaxed), 2 * STREAMS + 1);
+        drop(senders.pop());
+        let (end, _far) = readers.join_next().await.unwrap().unwrap();
+        assert_eq!(end, None);
+        let _stream = openers.join_next().await.unwrap().unwrap();
+        assert!(polls.load(Relaxed) <= 2 * STREAMS + 4, "the reader, the opener, and another one that tried");
+    })
+    .await;
+}
+
+/// Counts how often `future` is polled.
+async fn counted<F: Future>(polls: &AtomicUsize, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.fetch_add(1, Relaxed);
+        future.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// The sender stops when the windows are full, and goes on when the reader does.
