@@ -270,9 +270,10 @@ impl<R: Copy> SentPackets<R> {
     }
 
     /// Forgets packets at the front that count for nothing, when there are many: a peer that sends and is never sent anything acknowledges
-    /// no acknowledgements.
+    /// no acknowledgements. They never fill the table, or there would be no more of them, and nothing that asks for an answer either.
     fn forget_quiet(&mut self) {
-        while self.packets.len() >= MAX_QUIET && self.packets.front().is_some_and(|front| !front.info.in_flight) {
+        let most = MAX_QUIET.min(self.limit / 2);
+        while self.packets.len() >= most && self.packets.front().is_some_and(|front| !front.info.in_flight) {
             self.pop_front();
         }
     }
