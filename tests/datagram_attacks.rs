@@ -234,6 +234,23 @@ fn best_effort_datagrams_stay_within_what_was_said() {
     }
 }
 
+/// R-8.10-1: a receiver that has nothing to say goes on acknowledging, although its acknowledgements are not acknowledged, and few packets
+/// are kept track of.
+#[test]
+fn acknowledgements_do_not_run_out() {
+    let mut limits = Limits::small();
+    for packets in [16, 17, 32, 300] {
+        limits.packets_in_flight = packets;
+        let mut hostile = with(limits);
+        hostile.receive();
+        for _ in 0..1_000 {
+            hostile.send(&ping());
+            hostile.send(&ping());
+            assert_eq!(hostile.receive().len(), 1);
+        }
+    }
+}
+
 /// `Limits::packets_in_flight` at n - 1, n and n + 1: a peer that acknowledges nothing gets no more packets, and then only probes.
 #[test]
 fn no_more_packets_are_in_flight_than_are_kept_track_of() {
