@@ -34,6 +34,9 @@ impl Session {
 
     /// The time to send the last flight again has come.
     pub(in crate::session) fn retransmit(&mut self) {
+        if let Phase::Handshake(handshake) = &mut self.phase {
+            handshake.on_repeat();
+        }
         self.repeat_flight(RETRANSMIT_COPIES);
     }
 
