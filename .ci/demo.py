@@ -37,6 +37,10 @@ assert all(message["sent"] == message["received"] for message in messages), mess
 assert file["bytes"] == 64 << 20 and file["sha256_sent"] == file["sha256_stored"], file
 assert len(file["sha256_sent"]) == 64, file
 
+datagrams = the("datagrams")
+assert datagrams["bytes"] == 4 << 20 and datagrams["sha256_sent"] == datagrams["sha256_received"], datagrams
+assert all(datagrams["relay"].values()) and datagrams["packets_lost"] > 0, datagrams
+
 attacks = [event for event in events if event["event"] == "attack"]
 assert [attack["attack"] for attack in attacks] == list(ATTACKS), attacks
 for attack in attacks:

@@ -48,6 +48,14 @@ impl Agents {
         self.address
     }
 
+    pub(crate) fn client(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.client)
+    }
+
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
+    }
+
     /// Alice calls Bob at `address`.
     pub(crate) fn meet(&self, address: SocketAddr) -> io::Result<(Connection, Connection)> {
         together(|| self.call(address), || self.answer())

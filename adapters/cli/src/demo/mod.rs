@@ -1,9 +1,12 @@
-//! `aitcp demo`: two agents in one process talk over real TCP, and then an attacker stands in between.
+//! `aitcp demo`: two agents in one process talk over real TCP, then over UDP through a bad network, and then an attacker stands in
+//! between.
 
 mod agents;
 mod attacks;
+mod bad_network;
 mod relay;
 mod step;
+mod udp;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -61,6 +64,9 @@ impl Demo {
         let step = self.move_file(&alice, &bob)?;
         self.tell(&step)?;
         together(|| alice.shutdown(), || bob.shutdown()).map_err(broken)?;
+
+        self.announce("4 MiB over UDP, through a network that loses, doubles, reorders and alters")?;
+        self.tell(&udp::cross(&agents).map_err(broken)?)?;
 
         self.announce("An attacker in between sees every byte, holds no key, and tries")?;
         for attack in relay::Attack::ALL {

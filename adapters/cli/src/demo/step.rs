@@ -7,6 +7,7 @@ use console::style;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
+use super::bad_network::Counts;
 use super::relay::Attack;
 use crate::key_file;
 
@@ -56,6 +57,20 @@ pub(crate) enum Step {
         sha256_sent: String,
         sha256_stored: String,
     },
+    /// Over UDP. `relay`: what the network did to datagrams; `packets_lost`: how many Alice found lost, and `discarded`: how many both
+    /// found altered, doubled or too late.
+    Datagrams {
+        ok: bool,
+        bytes: usize,
+        seconds: f64,
+        sha256_sent: String,
+        sha256_received: String,
+        relay: Counts,
+        packets_lost: u64,
+        discarded: u64,
+        round_trip_ms: f64,
+        mtu: u16,
+    },
     /// `delivered`: how many messages the responder's application got before its session ended, and `reason` is why it did.
     Attack {
         ok: bool,
@@ -76,9 +91,11 @@ impl Step {
     pub(crate) const fn verdict(&self) -> Option<bool> {
         match self {
             Self::Agents { .. } | Self::Demo { .. } => None,
-            Self::Handshake { ok, .. } | Self::Message { ok, .. } | Self::File { ok, .. } | Self::Attack { ok, .. } => {
-                Some(*ok)
-            }
+            Self::Handshake { ok, .. }
+            | Self::Message { ok, .. }
+            | Self::File { ok, .. }
+            | Self::Datagrams { ok, .. }
+            | Self::Attack { ok, .. } => Some(*ok),
         }
     }
 }
@@ -115,6 +132,32 @@ impl fmt::Display for Step {
                 writeln!(f, "  {} {} in {seconds:.2} s ({rate}/s), safe on the disk", mark(*ok), HumanBytes(*bytes))?;
                 writeln!(f, "    sent    {}", style(sha256_sent).dim())?;
                 write!(f, "    stored  {}", style(sha256_stored).dim())
+            }
+            Self::Datagrams {
+                ok,
+                bytes,
+                seconds,
+                sha256_sent,
+                sha256_received,
+                relay,
+                packets_lost,
+                discarded,
+                round_trip_ms,
+                mtu,
+            } => {
+                let rate = HumanBytes((*bytes as f64 / seconds) as u64);
+                let Counts { passed, lost, doubled, reordered, altered } = relay;
+                writeln!(f, "  {} {} in {seconds:.2} s ({rate}/s), intact", mark(*ok), HumanBytes(*bytes as u64))?;
+                let network = format!(
+                    "of {} datagrams: {lost} lost, {doubled} doubled, {reordered} reordered, {altered} altered",
+                    passed + lost + reordered
+                );
+                let session = format!(
+                    "{packets_lost} packets found lost, {discarded} discarded; {round_trip_ms:.2} ms, {mtu} bytes a datagram"
+                );
+                writeln!(f, "    {}\n    {}", style(network).yellow(), style(session).yellow())?;
+                writeln!(f, "    sent      {}", style(sha256_sent).dim())?;
+                write!(f, "    received  {}", style(sha256_received).dim())
             }
             Self::Attack { ok, attack, delivered, reason } => {
                 let delivered = match delivered {
