@@ -80,7 +80,8 @@ fn each_arrives_whole_and_at_most_once() {
         assert!(got.iter().all(|datagram| sent.contains(datagram)), "whole");
         let distinct: BTreeSet<_> = got.iter().collect();
         assert_eq!(distinct.len(), got.len(), "once");
-        assert!(got.len() > 100 && !numbers.is_empty(), "{}", got.len());
+        // A third is lost or altered, and at the rate that this leaves, the oldest make way now and then.
+        assert!(got.len() > 50 && !numbers.is_empty(), "{}", got.len());
     }
 }
 
