@@ -25,12 +25,12 @@ impl Ledger {
     /// each `update`, who waits tries again, and calls and queries of the session say the rest.
     pub fn update(&mut self, session: &mut Session) {
         while let Some(event) = session.poll_event() {
-            self.record(event);
+            self.note(event);
         }
     }
 
-    /// Takes one event, where something else polls them: an endpoint, for its sessions.
-    pub fn record(&mut self, event: Event) {
+    /// Takes one event, for drivers that act on some of them as well.
+    pub fn note(&mut self, event: Event) {
         match event {
             Event::Opened(stream) => {
                 self.watch(stream);

@@ -57,7 +57,8 @@
 //! **Many sessions.** An `Endpoint` has the same verbs, with a handle or an address besides, and knows whose turn it is. Over datagrams a
 //! server needs one: it finds the session of each packet, and keeps strangers from filling the memory.
 //!
-//! The source has whole drivers as examples: over two buffers, `mio` and a pair of pipes. The crate `aitcp-std` is one for threads.
+//! The source has whole drivers as examples: over two buffers, `mio` and a pair of pipes. The crate `aitcp-std` is one for threads,
+//! `aitcp-tokio` one for tasks.
 //! Drivers whose callers wait in calls have help from an [`Owner`], who answers what a handshake asks, and a [`Ledger`] of streams.
 //!
 //! # Policies

@@ -188,6 +188,8 @@ fn a_close_that_does_not_get_out_is_given_up() {
     session.close(now, 1, "");
     let deadline = session.poll_timeout().unwrap();
     assert_eq!(deadline, now + Setup::default().initiator.timeouts.drain);
+    session.close(now + Duration::from_millis(1), 2, "again");
+    assert_eq!(session.poll_timeout(), Some(deadline), "and is not by others");
     assert!(!session.is_drained());
     session.handle_timeout(deadline);
     assert!(session.is_drained() && session.poll_timeout().is_none());

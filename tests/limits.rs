@@ -82,6 +82,8 @@ fn limits_and_timeouts_of_a_configuration_have_bounds() {
     assert_eq!(datagram(3_000 - 97), Err(ConfigError::Limit("max_datagram")));
     assert_eq!(with_limits(|limits| limits.datagram_queue = 0), Err(ConfigError::Limit("datagram_queue")));
     assert_eq!(with_limits(|limits| (limits.max_datagram, limits.datagram_queue) = (0, 0)), Ok(()));
+    assert_eq!(with_limits(|limits| limits.packets_in_flight = 15), Err(ConfigError::Limit("packets_in_flight")));
+    assert_eq!(with_limits(|limits| limits.packets_in_flight = 16), Ok(()));
     let none = with_limits(|limits| {
         (limits.peer_bidirectional_streams, limits.peer_unidirectional_streams, limits.own_streams) = (0, 0, 0);
     });

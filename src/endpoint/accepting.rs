@@ -100,6 +100,7 @@ impl<A: Address> Endpoint<A> {
                 hello: Some(hash),
                 is_half_open: true,
                 is_announced: false,
+                is_held: false,
                 ..Hosted::own(session)
             })
         });

@@ -51,15 +51,16 @@ impl<A: Address> Endpoint<A> {
         }
     }
 
-    /// Keeps a session after its end, with what it has received and its figures, until it is [let go](Self::release). Until then it counts
-    /// among [`EndpointLimits::sessions`](super::EndpointLimits::sessions), and one over a stream has its carrier.
+    /// Keeps a session on the datagram carrier when it is over, until it is [released](Self::release): what came before the end can be
+    /// received from it as long as it is there. It counts as a session meanwhile. Whether there is such a session.
     ///
-    /// To be called before its [`Event::Closed`](crate::Event::Closed) is fetched. Whether there is such a session.
+    /// A session on a stream carrier stays anyway, until [`poll_stream`](Self::poll_stream) says to end its carrier.
     pub fn hold(&mut self, handle: Handle) -> bool {
-        self.sessions.get_mut(handle).map(|hosted| hosted.is_held = true).is_some()
+        let hosted = self.sessions.get_mut(handle).filter(|hosted| hosted.session.is_on_datagrams());
+        hosted.map(|hosted| hosted.is_held = true).is_some()
     }
 
-    /// Takes back [`hold`](Self::hold): the session goes away by itself, now if it is over.
+    /// Takes back [`hold`](Self::hold): the session goes, now or once it is over.
     pub fn release(&mut self, handle: Handle) {
         if let Some(hosted) = self.sessions.get_mut(handle) {
             hosted.is_held = false;
@@ -83,9 +84,7 @@ impl<A: Address> Endpoint<A> {
         let (place, session) = (handle.index, &hosted.session);
         self.agenda.schedule(place, session);
         let is_unheard_of = session.has_failed() && !hosted.is_announced;
-        if session.is_finished() && hosted.is_held {
-            // What is left of it is the application's.
-        } else if session.is_finished() || is_unheard_of {
+        if (session.is_finished() || is_unheard_of) && !hosted.is_held {
             if session.is_on_datagrams() {
                 self.remove(handle);
             } else {

@@ -77,8 +77,8 @@ use slab::Slab;
 /// [`Event::SignatureWanted`](crate::Event::SignatureWanted). One whose peer never proves an identity is not heard of; one whose peer is
 /// not admitted, by its [`Event::Closed`](crate::Event::Closed).
 ///
-/// A session goes away by itself once its [`Event::Closed`](crate::Event::Closed) was told and everything is sent, unless it is
-/// [held](Self::hold); its handle then finds nothing, and never another session.
+/// A session goes away by itself once its [`Event::Closed`](crate::Event::Closed) was told and everything is sent, unless the application
+/// [holds](Self::hold) it; its handle then finds nothing, and never another session.
 ///
 /// A driver's loop:
 ///
@@ -165,7 +165,7 @@ struct Hosted<A> {
     peer: Option<PeerId>,
     /// The application knows the handle.
     is_announced: bool,
-    /// It stays after its end, until the application lets it go.
+    /// The application wants it to stay when it is over.
     is_held: bool,
 }
 

@@ -1,6 +1,7 @@
 //! The state as a string of bytes, for digests in tests.
 #![forbid(unsafe_code)]
 
+use super::stats::Counters;
 use super::{Phase, Session};
 use crate::time::Instant;
 
@@ -33,7 +34,8 @@ impl Session {
         }
         sink(self.outbox.waiting());
         sink(alloc::format!("{:?}", self.news).as_bytes());
-        sink(alloc::format!("{:?}", self.counters).as_bytes());
+        // That something was discarded decides nothing.
+        sink(alloc::format!("{:?}", Counters { discarded: 0, ..self.counters.clone() }).as_bytes());
         sink(self.close_text.as_bytes());
     }
 

@@ -73,7 +73,7 @@ impl Session {
         self.advance_datagrams();
     }
 
-    /// The deadline of the handshake has come. On a datagram carrier it may be known what failed (R-6.10-3).
+    /// The deadline of the handshake has come. On a datagram carrier it may be known what failed (R-6.10-10).
     fn give_up_handshake(&mut self) {
         let reason = match &self.phase {
             Phase::Handshake(handshake) => handshake.timeout_reason(),
@@ -190,6 +190,9 @@ impl Session {
 
     fn end_with(&mut self, reason: CloseReason, close: Option<OutgoingClose>) {
         self.news.closed(reason);
+        if matches!(self.phase, Phase::Closing(..)) {
+            return; // the first close stands, and the time that it has
+        }
         self.timers.clear();
         self.ping_due = false;
         let drained = self.now + self.drain();
@@ -201,10 +204,6 @@ impl Session {
             (Phase::Open(link) | Phase::Undecided(link), Some(close)) if self.outbox.is_empty() => {
                 self.timers.set(Timer::Drain, drained);
                 Phase::Closing(link, close)
-            }
-            (Phase::Closing(link, first), _) => {
-                self.timers.set(Timer::Drain, drained);
-                Phase::Closing(link, first)
             }
             (Phase::Closed, _) => Phase::Closed,
             // Without a packet (R-6.2-4, R-6.8-1), be it one that waits; but a Refuse is the answer that says why.

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::error::BufferTooSmall;
-use crate::wire::{HEADER_LEN, Header};
+use crate::wire::{HEADER_LEN, Header, PacketKind};
 
 /// Whole packets, one behind the other, that the carrier has not taken yet. At most one flight of a handshake.
 #[derive(Default)]
@@ -29,13 +29,19 @@ impl Outbox {
         *self = Self::default();
     }
 
-    /// Moves as many whole packets as fit to the front of `buf`; how many bytes, and how many packets, those are.
+    /// Moves as many whole packets as fit to the front of `buf`; how many bytes, and how many packets, those are. A flight has one of
+    /// each kind, so a packet of the same kind as the first one begins a copy of the flight, which is of no use in the same datagram.
     ///
     /// # Errors
     /// [`BufferTooSmall`] if there is a packet and not even the first fits.
     pub(super) fn take(&mut self, buf: &mut [u8]) -> Result<(usize, u64), BufferTooSmall> {
         let (mut len, mut packets) = (0_usize, 0_u64);
-        while let Some(packet) = self.front() {
+        let mut first_kind = None;
+        while let Some((kind, packet)) = self.front() {
+            if first_kind == Some(kind) {
+                break;
+            }
+            first_kind = first_kind.or(Some(kind));
             let end = len.saturating_add(packet.len());
             let Some(place) = buf.get_mut(len..end) else {
                 if packets > 0 {
@@ -56,7 +62,7 @@ impl Outbox {
 
     /// The length of the first packet that waits; 0 if none does.
     pub(super) fn front_len(&self) -> usize {
-        self.front().map_or(0, <[u8]>::len)
+        self.front().map_or(0, |(_, packet)| packet.len())
     }
 
     /// What waits.
@@ -65,10 +71,42 @@ impl Outbox {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
-    /// The first packet that waits.
-    fn front(&self) -> Option<&[u8]> {
+    /// The first packet that waits, and its kind.
+    fn front(&self) -> Option<(PacketKind, &[u8])> {
         let waiting = self.bytes.get(self.sent..)?;
         let header = Header::parse(waiting.first_chunk::<HEADER_LEN>()?).ok()?;
-        waiting.get(..header.packet_len())
+        Some((header.kind, waiting.get(..header.packet_len())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn packet(kind: PacketKind, body: usize) -> Vec<u8> {
+        let length = u16::try_from(body).unwrap();
+        let header = Header { kind, length, epoch: 0, connection_id: 1, number_field: 0 };
+        [&header.to_bytes()[..], &vec![0; body]].concat()
+    }
+
+    #[test]
+    fn packets_of_a_flight_share_datagrams_and_copies_of_it_do_not() {
+        let (first, second) = (packet(PacketKind::KemReply, 60), packet(PacketKind::InitiatorAuth, 70));
+        let mut outbox = Outbox::default();
+        for _ in 0..2 {
+            outbox.tail().extend_from_slice(&first);
+            outbox.tail().extend_from_slice(&second);
+        }
+        let mut room = [0; 1_000];
+        for _ in 0..2 {
+            assert_eq!(outbox.take(&mut room), Ok((first.len() + second.len(), 2)));
+            assert_eq!(room[..first.len()], first);
+        }
+        assert_eq!(outbox.take(&mut room), Ok((0, 0)));
+        outbox.tail().extend_from_slice(&first);
+        assert_eq!(outbox.take(&mut room[..first.len() - 1]), Err(BufferTooSmall { needed: first.len() }));
+        assert_eq!(outbox.front_len(), first.len());
     }
 }

@@ -60,7 +60,7 @@ pub struct PathStats {
 }
 
 /// The part that is counted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counters {
     pub(super) packets_sent: u64,
     pub(super) bytes_sent: u64,

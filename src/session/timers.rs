@@ -17,7 +17,7 @@ pub(crate) enum Timer {
     Keepalive,
     /// The close must have been taken by the carrier (R-9.1-1).
     Drain,
-    /// The initiator's last flight is sent again (R-6.10-2).
+    /// The initiator's last flight is sent again (R-6.10-3).
     Retransmit,
 }
 
@@ -54,6 +54,11 @@ impl Timers {
         if let Some(slot) = self.deadlines.get_mut(timer as usize) {
             *slot = None;
         }
+    }
+
+    /// Whether `timer` runs.
+    pub(crate) fn is_running(&self, timer: Timer) -> bool {
+        self.deadlines.get(timer as usize).is_some_and(Option::is_some)
     }
 
     /// Stops all.

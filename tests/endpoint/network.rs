@@ -105,7 +105,9 @@ fn have_all_heard(network: &Network, clients: &[NodeId]) -> bool {
 fn many_clients_talk_to_one_server_over_bad_paths() {
     for seed in 1..=campaign(500) as u64 {
         let mut limits = EndpointLimits::default();
-        limits.retry = if seed % 2 == 0 { Retry::Always } else { limits.retry };
+        if seed % 2 == 0 {
+            limits.retry = Retry::Always;
+        }
         let run = || {
             let (mut network, nodes) = network(seed, limits, 40, bad_path());
             let deadline = NOW + Duration::from_secs(120);

@@ -249,6 +249,13 @@ impl Handshake {
         }
     }
 
+    /// The [`flight`](Self::flight) is sent again, because [`RETRANSMIT_AFTER`] has passed.
+    pub(crate) fn on_repeat(&mut self) {
+        if let Self::DatagramInitiator(initiator) = self {
+            initiator.on_repeat();
+        }
+    }
+
     /// Why the handshake has failed, when its deadline has come.
     pub(crate) fn timeout_reason(&self) -> CloseReason {
         match self {

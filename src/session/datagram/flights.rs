@@ -1,4 +1,4 @@
-//! Handshake packets that are sent again: by the initiator at intervals, by the responder when it is asked (R-6.10-2).
+//! Handshake packets that are sent again: by the initiator at intervals, by the responder when it is asked (R-6.10-3, R-6.10-4).
 #![forbid(unsafe_code)]
 
 use crate::link::Epilogue;
@@ -8,16 +8,16 @@ use crate::session::timers::Timer;
 use crate::session::{Phase, Session};
 
 impl Session {
-    /// Has the initiator's last flight sent again after a while, if there is one that waits for an answer; any other time for it is
-    /// out of date.
+    /// Has the initiator's last flight sent again after a while, if there is one that waits for an answer. Only a flight that is about
+    /// to leave sets the time anew: otherwise whoever sends something that looks like an answer could put it off for ever.
     pub(in crate::session) fn schedule_flight(&mut self) {
         if self.datagrams.is_none() {
             return;
         }
-        if self.role() == Role::Initiator && !self.flight().is_empty() {
-            self.timers.set(Timer::Retransmit, self.now + RETRANSMIT_AFTER);
-        } else {
+        if self.role() == Role::Responder || self.flight().is_empty() {
             self.timers.stop(Timer::Retransmit);
+        } else if !self.outbox.is_empty() || !self.timers.is_running(Timer::Retransmit) {
+            self.timers.set(Timer::Retransmit, self.now + RETRANSMIT_AFTER);
         }
     }
 
@@ -34,6 +34,9 @@ impl Session {
 
     /// The time to send the last flight again has come.
     pub(in crate::session) fn retransmit(&mut self) {
+        if let Phase::Handshake(handshake) = &mut self.phase {
+            handshake.on_repeat();
+        }
         self.repeat_flight(RETRANSMIT_COPIES);
     }
 

@@ -113,7 +113,6 @@ impl DatagramSide {
 
     /// The peer has proved who it is, and where: there are Data packets from now on.
     pub(super) fn establish(&mut self, keys: &DataKeys, peer: &Params, setup: &DeliverySetup) {
-        self.paths.validate_active();
         self.best_effort.set_peer(peer.max_datagram);
         self.max_mtu = self.mtu.min(peer.max_packet);
         self.rate_control = setup.rate_control;
@@ -168,11 +167,9 @@ impl DatagramSide {
 
     /// The next time at which something is due after `now`. What is due already is served by the next transmission.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let delivery = self.delivery.as_ref();
-        let recovery = delivery.and_then(|delivery| delivery.recovery.deadline());
-        let ack = delivery.and_then(|delivery| delivery.timing.deadline());
-        let deadlines = [recovery, ack, self.paths.deadline()];
-        deadlines.into_iter().flatten().filter(|at| *at > now).min()
+        let delivery = self.delivery.iter();
+        let delivery = delivery.flat_map(|delivery| delivery.recovery.deadlines().chain(delivery.timing.deadline()));
+        delivery.chain(self.paths.deadlines()).filter(|at| *at > now).min()
     }
 
     pub(super) fn path_stats(&self) -> Option<PathStats> {
@@ -183,12 +180,14 @@ impl DatagramSide {
     pub(super) fn end(&mut self) {
         self.epilogue = None;
         self.delivery = None;
+        self.paths.end();
         self.best_effort.end();
     }
 
     #[cfg(feature = "testing")]
     pub(super) fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
-        sink(alloc::format!("{:?} {:?} {:?}", self.paths, self.best_effort, self.closing).as_bytes());
+        self.paths.digest(sink);
+        sink(alloc::format!("{:?} {:?}", self.best_effort, self.closing).as_bytes());
         sink(&[self.epilogue.is_some().into()]);
         if let Some(delivery) = &self.delivery {
             let Delivery { recovery, received, timing, marks, newest, carried: _ } = &**delivery;
@@ -225,7 +224,7 @@ impl Session {
     pub(super) fn advance_datagrams(&mut self) {
         let now = self.now;
         let Some(side) = &mut self.datagrams else { return };
-        side.paths.on_timeout(now);
+        side.paths.on_timeout(side.pto(), now);
         if let Some(delivery) = &mut side.delivery
             && matches!(self.phase, Phase::Open(_) | Phase::Undecided(_))
         {

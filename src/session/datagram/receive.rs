@@ -16,7 +16,7 @@ use crate::session::recovery::{AckError, AckRange, Arrival};
 use crate::session::{Phase, Session};
 use crate::time::Instant;
 use crate::wire::payload::{Control, PayloadView};
-use crate::wire::{Framing, HEADER_LEN, Header, PacketKind};
+use crate::wire::{Framing, HEADER_LEN, PacketKind};
 
 impl Session {
     /// Takes a datagram from a datagram carrier, opening packets in place. What they brought is told by
@@ -53,17 +53,24 @@ impl Session {
         let header = self.receiver().validate_datagram(raw)?;
         let is_data = header.kind == PacketKind::Data;
         match &self.phase {
-            Phase::Handshake(_) => self.handle_handshake_packet(header, bytes),
+            Phase::Handshake(_) => self.handle_handshake_packet(meta, datagram_len, Packet { header, bytes }),
             _ if is_data => self.handle_data(meta, datagram_len, bytes),
             _ => self.handle_repeated(bytes),
         }
     }
 
-    fn handle_handshake_packet(&mut self, header: Header, bytes: &mut [u8]) -> Result<(), Discarded> {
-        let len = bytes.len();
+    fn handle_handshake_packet(
+        &mut self,
+        meta: Meta,
+        datagram_len: usize,
+        packet: Packet<'_>,
+    ) -> Result<(), Discarded> {
+        let (kind, len) = (packet.header.kind, packet.bytes.len());
         let Phase::Handshake(handshake) = &mut self.phase else { return Err(Discarded::UnexpectedPacket) };
-        let packet = Packet { header, bytes };
         let progress = handshake.handle_packet(packet, &mut self.generator, self.outbox.tail());
+        if let Ok(progress) = &progress {
+            self.note_initiator(meta, datagram_len, kind, progress);
+        }
         match progress {
             Err(Rejection::Discarded(what)) => return Err(what.into()),
             Ok(Progress::Refused(what)) => return Err(Discarded::Refused(what)),
@@ -76,8 +83,21 @@ impl Session {
         Ok(())
     }
 
+    /// Responder: what the handshake shows of where the initiator is.
+    fn note_initiator(&mut self, meta: Meta, datagram_len: usize, kind: PacketKind, progress: &Progress) {
+        let (role, now) = (self.role(), self.now);
+        let Some(side) = self.datagrams.as_mut().filter(|_| role == Role::Responder) else { return };
+        let pto = side.pto();
+        match (progress, kind) {
+            (Progress::Done(_), _) => side.paths.on_authenticated(meta.path, datagram_len, pto, now),
+            (Progress::Repeat, _) => side.paths.on_hello_again(meta.path, datagram_len),
+            (_, PacketKind::Hello) => side.paths.on_hello(meta.path, datagram_len),
+            _ => {}
+        }
+    }
+
     /// A handshake packet after the handshake. If the initiator says again what was taken before, it waits to hear from this end
-    /// (R-6.10-8).
+    /// (R-6.10-5).
     fn handle_repeated(&mut self, bytes: &[u8]) -> Result<(), Discarded> {
         let epilogue = self.datagrams.as_ref().and_then(|side| side.epilogue.as_ref());
         if !epilogue.is_some_and(|epilogue| epilogue.is_repetition(bytes)) {
@@ -87,7 +107,7 @@ impl Session {
         Ok(())
     }
 
-    /// A Data packet that came before the end of the handshake (R-6.10-6).
+    /// A Data packet that came before the end of the handshake (R-6.10-11).
     fn open_waiting_data(&mut self) {
         let Some(side) = &mut self.datagrams else { return };
         if side.delivery.is_none() {
@@ -114,8 +134,14 @@ impl Session {
                 }
             },
             Phase::Closing(link, _) => {
-                link.keys.open_datagram(bytes)?;
-                self.repeat_close();
+                let (_, plaintext) = link.keys.open_datagram(bytes)?;
+                let payload = PayloadView::parse(plaintext, Framing::Datagram);
+                // R-9.7-7: two ends that close at once do not go on telling each other.
+                if payload.is_ok_and(|payload| payload.close().is_some()) {
+                    self.over();
+                } else {
+                    self.repeat_close();
+                }
                 return Ok(());
             }
             Phase::Handshake(_) | Phase::Closed => return Err(Discarded::UnexpectedPacket),

@@ -11,7 +11,7 @@ use crate::error::BufferTooSmall;
 use crate::event::{CloseReason, ProtocolCode};
 use crate::session::carried::Carried;
 use crate::session::datagram_queue::DatagramQueue;
-use crate::session::recovery::{Departure, Leave};
+use crate::session::recovery::{BASE_MTU, Departure, Leave};
 use crate::session::transmit::{Due, Transmit, write_fragments};
 use crate::session::{Link, Phase, Session};
 use crate::time::Instant;
@@ -20,12 +20,6 @@ use crate::wire::payload::{Control, PayloadWriter, write_close};
 
 /// What a packet has besides its payload.
 const PACKET_OVERHEAD: usize = HEADER_LEN + TAG_LEN;
-/// The smallest room that is worth a try: a packet with one control fits.
-const MIN_DATAGRAM: usize = 128;
-/// The smallest payload in which acknowledgements leave room for something else.
-const MIN_SHARED: usize = 400;
-/// Every carrier takes a datagram of this length, and any close fits it.
-const MAX_CLOSE: usize = crate::config::MIN_MTU as usize;
 
 /// One datagram that was written.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +38,12 @@ enum Purpose {
     Ordinary,
     /// Acknowledgements and nothing else: the window is used up, or there is nothing more.
     Acknowledge,
-    /// The answer to a challenge on a path that is not the active one.
-    Answer(PathId, u64),
+    /// Answers to challenges on a path, at once and whatever is in flight: the peer may be about to give it up. There is nothing else in
+    /// them: they are no longer than what they answer, or not by much, so that nobody is flooded with them (R-9.7-1).
+    Answer(PathId),
+    /// To learn whether the peer is where packets go to. What is in flight on another path is no reason to wait: there are a few of
+    /// these for each path, and none may be longer than what has come from there allows.
+    Challenge,
     /// To learn whether datagrams of this size pass.
     MtuProbe(u16),
 }
@@ -132,16 +130,16 @@ impl Session {
         let side = self.datagrams.as_mut()?;
         let delivery = side.delivery.as_mut()?;
         let has_room = delivery.recovery.has_room();
-        if let Some((path, data)) = side.paths.response().filter(|(path, _)| has_room && *path != side.paths.active()) {
-            return Some(Purpose::Answer(path, data));
+        if let Some(path) = side.paths.answers_to().filter(|_| has_room) {
+            return Some(Purpose::Answer(path));
         }
-        // A path that is not proven has other worries than its length.
-        let may_probe = |size: &u16| u64::from(*size) <= side.paths.available();
-        if let Some(size) = delivery.recovery.mtu_probe_due(now).filter(may_probe) {
+        if side.paths.is_challenge_due(now) && side.paths.available() >= MIN_CHALLENGE as u64 {
+            return Some(Purpose::Challenge);
+        }
+        if let Some(size) = delivery.recovery.mtu_probe_due(now).filter(|_| side.paths.is_proven()) {
             return Some(Purpose::MtuProbe(size));
         }
-        let is_about_paths = side.paths.response().is_some() || side.paths.is_challenge_due(now);
-        let wants = has_output || is_about_paths || !side.best_effort.outgoing.is_empty();
+        let wants = has_output || !side.best_effort.outgoing.is_empty();
         let probes = delivery.recovery.probes_due() > 0;
         let size = delivery.recovery.packet_size();
         if (wants || probes) && delivery.recovery.may_send(size, now) == Leave::Now {
@@ -159,7 +157,7 @@ impl Session {
         };
         let available = usize::try_from(side.paths.available()).unwrap_or(usize::MAX);
         let size = usize::from(size).min(available);
-        (size >= MIN_DATAGRAM).then_some(size)
+        (size >= MIN_CHALLENGE).then_some(size)
     }
 
     /// Writes a Data packet for this purpose, and takes note of what it carries.
@@ -178,23 +176,30 @@ impl Session {
         let most = plaintext.len();
         let mut payload = PayloadWriter::new(plaintext)?;
         delivery.carried.clear();
-        // Where little may be sent, acknowledgements would leave no room for the question that would lift the limit.
-        let shares = delivery.timing.is_wanted() && most >= MIN_SHARED;
-        if shares || purpose == Purpose::Acknowledge {
+        // Where little may be sent, it is for the question whether more may.
+        let is_cramped = purpose == Purpose::Challenge && most < MIN_DATAGRAM.saturating_sub(PACKET_OVERHEAD);
+        let acknowledges = delivery.timing.is_wanted() && !is_cramped && !matches!(purpose, Purpose::Answer(_));
+        if acknowledges || purpose == Purpose::Acknowledge {
             write_acks(&mut payload, delivery, now);
         }
         let mut pads_to = None;
         match purpose {
             Purpose::Acknowledge => {}
-            Purpose::Answer(..) => side.paths.write_response(&mut payload),
+            Purpose::Answer(to) => {
+                side.paths.take_responses(to, |data| payload.control(&Control::PathResponse { data }));
+            }
+            Purpose::Challenge => {
+                side.paths.write_challenge(&mut payload, &mut self.generator, now);
+                // R-9.7-6: the path has to carry whole datagrams as well.
+                pads_to = Some(most.min(usize::from(BASE_MTU).saturating_sub(PACKET_OVERHEAD)));
+            }
             Purpose::MtuProbe(_) => {
-                pads_to = Some(most);
                 let _ = payload.control(&Control::Ping);
+                pads_to = Some(most);
             }
             Purpose::Ordinary => {
-                side.paths.write_response(&mut payload);
-                // The path has to carry whole datagrams as well (R-9.7-6).
-                pads_to = side.paths.write_challenge(&mut payload, &mut self.generator, now).then_some(most);
+                let path = side.paths.active();
+                side.paths.take_responses(path, |data| payload.control(&Control::PathResponse { data }));
                 let due = Due { ping: &mut self.ping_due, shutdown: &mut self.shutdown.to_announce };
                 due.write(&mut payload, &mut self.streams, |carried| delivery.carried.push(carried));
                 write_best_effort(&mut payload, &mut side.best_effort.outgoing);
@@ -241,7 +246,7 @@ impl Session {
         };
         delivery.recovery.on_sent(departure, delivery.carried.drain(..), now);
         let path = match purpose {
-            Purpose::Answer(path, _) => path,
+            Purpose::Answer(path) => path,
             _ => side.paths.active(),
         };
         side.paths.on_sent(path, len);
@@ -249,18 +254,20 @@ impl Session {
         Some(Written { len, path, ecn, may_go_on })
     }
 
-    /// Where probes are due and there is nothing new to say, what has waited longest for its acknowledgement is said once more
-    /// (RFC 9002, section 6.2.4).
+    /// Where probes are due there has to be room for them; and where there is nothing new to say, what has waited longest for its
+    /// acknowledgement is said once more (RFC 9002, section 6.2.4).
     fn repeat_what_waits_longest(&mut self, purpose: Purpose) {
-        let has_output = self.has_output();
+        let (has_output, now) = (self.has_output(), self.now);
         let delivery = self.datagrams.as_mut().and_then(|side| side.delivery.as_mut());
         if let Some(delivery) = delivery
             && purpose == Purpose::Ordinary
-            && !has_output
             && delivery.recovery.probes_due() > 0
         {
             let mut fates = Fates::new(&mut self.streams, &mut self.shutdown, &mut delivery.received);
-            delivery.recovery.repeat_oldest(&mut fates);
+            delivery.recovery.make_room(now, &mut fates);
+            if !has_output {
+                delivery.recovery.repeat_oldest(&mut fates);
+            }
         }
     }
 
@@ -271,8 +278,11 @@ impl Session {
         if !closing.is_due || link.keys.packets_left() == 0 {
             return Ok(None);
         }
-        let limit = usize::try_from(side.paths.available()).unwrap_or(usize::MAX).min(MAX_CLOSE);
-        let room = room.get_mut(..limit).ok_or(BufferTooSmall { needed: limit })?;
+        let limit = usize::try_from(side.paths.available()).unwrap_or(usize::MAX).min(MIN_DATAGRAM);
+        if limit < MIN_DATAGRAM {
+            return Ok(None);
+        }
+        let room = room.get_mut(..MIN_DATAGRAM).ok_or(BufferTooSmall { needed: MIN_DATAGRAM })?;
         let written = seal_close(link, room, |plaintext| write_close(plaintext, &close.as_close()));
         let Some(len) = written else { return Ok(None) };
         closing.is_due = false;
@@ -281,6 +291,13 @@ impl Session {
         Ok(Some(Written { len, path, ecn: EcnCodepoint::NotEct, may_go_on: false }))
     }
 }
+
+/// Every carrier takes such a datagram, and any close fits.
+const MIN_DATAGRAM: usize = crate::config::MIN_MTU as usize;
+
+/// The smallest datagram that is worth a try: a challenge fits, and a single packet of the peer's, which has 96 bytes at least, gives
+/// leave for so many.
+const MIN_CHALLENGE: usize = 256;
 
 fn seal_close(link: &mut Link, room: &mut [u8], write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<usize> {
     let plaintext_end = room.len().checked_sub(TAG_LEN)?;

@@ -22,7 +22,8 @@ pub(crate) struct Arrival {
     pub(crate) congestion_marked: bool,
 }
 
-/// The delay of acknowledgements: every second packet at once, a single one after a while, and news of trouble at once.
+/// The delay of acknowledgements: every second packet at once, a single one after a while, and news of trouble at once (R-8.10-1).
+/// Packets that ask for none are no reason for one (R-8.10-2).
 ///
 /// Nothing here grows, and nothing runs while no packet waits.
 #[derive(Clone, Debug)]
@@ -42,12 +43,12 @@ impl AckTiming {
         Self { max_ack_delay, largest: None, largest_ack_eliciting: None, waiting: 0, deadline: None }
     }
 
-    /// Takes note of a packet whose number has just been put into `received`.
+    /// Takes note of a packet whose number has just been put into `received` (R-8.10-1).
     pub(crate) fn on_received(&mut self, arrival: Arrival, received: &AckRanges, now: Instant) {
         if self.largest.is_none_or(|(largest, _)| arrival.number > largest) {
             self.largest = Some((arrival.number, now));
         }
-        // Acknowledging what asks for none would have two ends acknowledge each other for ever.
+        // R-8.10-2: acknowledging what asks for none would have two ends acknowledge each other for ever.
         if !arrival.ack_eliciting {
             return;
         }

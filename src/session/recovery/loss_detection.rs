@@ -136,7 +136,7 @@ impl<R: Copy> LossDetection<R> {
     }
 
     /// The peer takes packets only once its handshake is over, which [`on_handshake_confirmed`](Self::on_handshake_confirmed) will
-    /// tell: until then, how long an answer takes is no round trip.
+    /// tell: until then, how long an answer takes is no round trip (R-8.10-7).
     pub(crate) fn wait_for_confirmation(&mut self) {
         self.samples_from = Instant::from_micros(u64::MAX);
     }
@@ -236,6 +236,15 @@ impl<R: Copy> LossDetection<R> {
     /// Tells what the oldest packet carries that waits for its acknowledgement, as lost; it is still waited for.
     pub(crate) fn repeat_oldest(&self, visitor: &mut impl Visitor<R>) {
         self.sent.oldest_outstanding(self.settled_below).for_each(|&record| visitor.lost(record));
+    }
+
+    /// Where the table is full and a probe has to be sent all the same, lets go of the packets that have waited longest: what they carry
+    /// is told as lost.
+    pub(crate) fn make_room(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
+        while self.sent.is_full() && self.sent.first_number() < self.sent.next_number() {
+            self.sent.lose(self.sent.first_number(), |_, records| records.for_each(|&record| visitor.lost(record)));
+            self.sent.retire(now);
+        }
     }
 
     /// Hands back what packets in flight carry, as lost, without a word to the rate controller: the link is over.

@@ -50,6 +50,7 @@ pub(crate) use ack_ranges::{AckRange, AckRanges};
 pub(crate) use ack_timing::{AckTiming, Arrival};
 pub(crate) use loss_detection::{AckError, Visitor};
 pub(crate) use path::{AmplificationLimit, PathValidation};
+pub(crate) use path_mtu::BASE_MTU;
 
 use crate::config::RateControl;
 use crate::ecn::{EcnCodepoint, EcnCounts};
@@ -96,7 +97,7 @@ pub(crate) struct Departure {
 #[must_use]
 pub(crate) enum Leave {
     Now,
-    /// Not before this time, which [`Recovery::deadline`] tells as well.
+    /// Not before this time, which [`Recovery::deadlines`] tell as well.
     At(Instant),
     /// Not before acknowledgements have come, or a timeout.
     Blocked,
@@ -140,7 +141,7 @@ impl<R: Copy> Recovery<R> {
         self.loss.sent().next_number()
     }
 
-    /// Whether a packet of so many bytes may leave that asks for an acknowledgement. Packets that only acknowledge need no leave
+    /// Whether a packet of so many bytes may leave that asks for an acknowledgement (R-8.10-9). Packets that only acknowledge need no leave
     /// but [`has_room`](Self::has_room).
     pub(crate) fn may_send(&mut self, bytes: u16, now: Instant) -> Leave {
         let leave = self.leave(u64::from(bytes), now);
@@ -228,7 +229,7 @@ impl<R: Copy> Recovery<R> {
         Ok(())
     }
 
-    /// Does what is due at a [`deadline`](Self::deadline).
+    /// Does what is due at one of the [`deadlines`](Self::deadlines).
     pub(crate) fn on_timeout(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
         self.paced_until = self.paced_until.filter(|&at| at > now);
         let mut ledger = Ledger::new(&mut self.path, visitor, now);
@@ -237,9 +238,15 @@ impl<R: Copy> Recovery<R> {
         self.path.congestion.on_mtu(self.path.mtu.mtu());
     }
 
-    /// When something is due: packets are lost, probes have to be sent, or the pace allows another packet.
+    /// When something is due: packets are lost, probes have to be sent, or the pace allows another packet. What is due already and
+    /// cannot be sent yet is among it, and hides nothing that comes later.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        [self.loss.deadline(), self.paced_until, self.path.mtu.deadline()].into_iter().flatten()
+    }
+
+    #[cfg(test)]
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.loss.deadline(), self.paced_until, self.path.mtu.deadline()].into_iter().flatten().min()
+        self.deadlines().min()
     }
 
     /// From now on the peer is held to its maximum delay.
@@ -264,6 +271,11 @@ impl<R: Copy> Recovery<R> {
     /// nothing new to say.
     pub(crate) fn repeat_oldest(&self, visitor: &mut impl Visitor<R>) {
         self.loss.repeat_oldest(visitor);
+    }
+
+    /// Makes room for a probe in a table that is full: hands back, as lost, what the packets carry that have waited longest.
+    pub(crate) fn make_room(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
+        self.loss.make_room(now, visitor);
     }
 
     /// How long an acknowledgement may take: what other timers are multiples of.
@@ -291,6 +303,7 @@ impl<R: Copy> Recovery<R> {
             return Leave::Now;
         }
         let in_flight = self.loss.sent().bytes_in_flight().saturating_add(bytes);
+        // R-8.10-9
         if in_flight > self.path.congestion.window() || !self.has_room() {
             return Leave::Blocked;
         }

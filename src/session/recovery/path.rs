@@ -27,7 +27,9 @@ pub(crate) struct AmplificationLimit {
 impl AmplificationLimit {
     /// Takes note of bytes received from the address, in datagrams that are the peer's.
     pub(crate) const fn on_received(&mut self, bytes: u64) {
-        self.received = self.received.saturating_add(bytes);
+        if !self.is_validated {
+            self.received = self.received.saturating_add(bytes);
+        }
     }
 
     /// Takes note of bytes sent to it.
@@ -38,6 +40,11 @@ impl AmplificationLimit {
     /// The peer is there: the limit is off for good.
     pub(crate) const fn validate(&mut self) {
         self.is_validated = true;
+    }
+
+    /// Whether the limit is off.
+    pub(crate) const fn is_validated(&self) -> bool {
+        self.is_validated
     }
 
     /// Bytes that may still be sent.
@@ -99,13 +106,10 @@ impl PathValidation {
         !self.is_validated && self.fails_at <= now
     }
 
-    /// When the next challenge is due, or the path has failed.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        if self.is_validated {
-            return None;
-        }
-        let next_challenge = (!self.unanswered.is_full()).then_some(self.next_challenge);
-        Some(next_challenge.map_or(self.fails_at, |next| next.min(self.fails_at)))
+    /// When the next challenge is due, and when the path has failed: the one may be due and find no leave to be sent.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        let next_challenge = Some(self.next_challenge).filter(|_| !self.unanswered.is_full());
+        next_challenge.into_iter().chain([self.fails_at]).filter(|_| !self.is_validated)
     }
 
     fn is_over(&self, now: Instant) -> bool {
@@ -154,18 +158,18 @@ mod tests {
     fn the_right_answer_validates_whichever_challenge_it_is_to() {
         let mut path = PathValidation::new(PTO, at(0));
         for (index, millis) in [(1, 0), (2, 100), (3, 200)] {
-            assert_eq!(path.deadline(), Some(at(millis)));
+            assert_eq!(path.deadlines().min(), Some(at(millis)));
             assert!(path.is_challenge_due(at(millis)));
             path.on_challenge_sent([index; 8], at(millis));
             assert!(!path.is_challenge_due(at(millis + 99)));
         }
         assert!(!path.is_challenge_due(at(299)), "three are enough");
-        assert_eq!(path.deadline(), Some(at(300)));
+        assert_eq!(path.deadlines().min(), Some(at(300)));
         assert!(!path.on_response([4; 8], at(250)) && !path.is_validated());
         assert!(path.on_response([2; 8], at(250)));
         assert!(path.is_validated() && !path.has_failed(at(10_000)));
         assert!(!path.on_response([1; 8], at(260)), "once");
-        assert_eq!(path.deadline(), None);
+        assert_eq!(path.deadlines().min(), None);
     }
 
     #[test]

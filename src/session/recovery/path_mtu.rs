@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// Every path is taken to carry so many bytes of payload: 1280 of IPv6 without its headers.
+/// Every path is taken to carry so many bytes of payload: 1280 of IPv6 without its headers (R-8.10-10).
 pub(crate) const BASE_MTU: u16 = 1_232;
 
 /// What many paths carry, after the headers of UDP over IPv6 and IPv4: a tunnel, Ethernet, jumbo frames.
@@ -73,7 +73,7 @@ impl PathMtu {
         mtu
     }
 
-    /// The size that is known to pass.
+    /// The size that is known to pass (R-8.10-10).
     pub(crate) const fn mtu(&self) -> u16 {
         self.current
     }

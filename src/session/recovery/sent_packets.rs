@@ -269,10 +269,20 @@ impl<R: Copy> SentPackets<R> {
         }
     }
 
-    /// Forgets packets at the front that count for nothing, when there are many: a peer that sends and is never sent anything acknowledges
-    /// no acknowledgements.
+    /// Forgets packets at the front that are of no more use, when there are many: a peer that sends and is never sent anything acknowledges
+    /// no acknowledgements. They never fill the table, or there would be no more of them, and nothing that asks for an answer either.
     fn forget_quiet(&mut self) {
-        while self.packets.len() >= MAX_QUIET && self.packets.front().is_some_and(|front| !front.info.in_flight) {
+        while self.packets.len() >= MAX_QUIET.min(self.limit / 2)
+            && let Some(front) = self.packets.front()
+        {
+            let is_of_use = match front.state {
+                State::Outstanding => front.info.in_flight,
+                State::Lost => self.packets.len() <= self.limit / 2,
+                State::Acked | State::Skipped => false,
+            };
+            if is_of_use {
+                return;
+            }
             self.pop_front();
         }
     }

@@ -1,5 +1,5 @@
-//! Which packet numbers are left out, so that a peer which acknowledges what it has not received gives itself away (RFC 9000,
-//! section 21.4).
+//! Which packet numbers are left out, so that a peer which acknowledges what it has not received gives itself away
+//! (R-8.10-5; RFC 9000, section 21.4).
 
 /// On average one number in so many is left out at first.
 const FIRST_PERIOD: u64 = 512;

@@ -211,7 +211,7 @@ impl State {
     /// Tells an event to those who wait for its session. Whether anybody does.
     fn note(&mut self, handle: Handle, event: Event) -> bool {
         let Some(seat) = self.seats.get_mut(&handle) else { return false };
-        seat.ledger.record(event);
+        seat.ledger.note(event);
         seat.events = seat.events.wrapping_add(1);
         seat.changed.notify_all();
         true

@@ -21,7 +21,8 @@ use crate::link::handshake::auth::VerifiedPeer;
 use crate::link::handshake::{Epilogue, Packet, Progress};
 use crate::wire::PacketKind;
 
-/// How many Retries are followed (R-4.2-4).
+/// How many Retries are followed at once (R-4.2-4). Anybody on the path can make one, so that there is another chance with each
+/// repetition of the Hello: no number of forged ones shuts the genuine one out for good.
 const MAX_RETRIES: u8 = 3;
 
 /// An initiator's handshake.
@@ -190,6 +191,13 @@ impl DatagramInitiator {
         match &self.state {
             State::Trying(trying) if trying.asked.is_none() => &trying.hello,
             _ => &[],
+        }
+    }
+
+    /// The Hello is sent once more: one more Retry may be the genuine one.
+    pub(crate) fn on_repeat(&mut self) {
+        if let State::Trying(trying) = &mut self.state {
+            trying.retries = trying.retries.min(MAX_RETRIES.saturating_sub(1));
         }
     }
 

@@ -66,6 +66,23 @@ fn a_retry_for_another_hello_is_discarded_and_so_are_answers_to_an_earlier_one()
     finish(&mut initiator, &mut responder, &flight);
 }
 
+/// R-4.2-4: forged Retries use up what is followed at once, and not the handshake.
+#[test]
+fn each_repetition_of_the_hello_gives_another_retry_a_chance() {
+    let (mut initiator, mut hello) = End::connect(&SUITES);
+    for cookie in 1..=3 {
+        let (_, sent) = initiator.take(&retry(&hello, cookie)).unwrap();
+        hello = sent.concat();
+    }
+    for cookie in 4..=9 {
+        assert_eq!(initiator.take(&retry(&hello, cookie)).err(), Some(Discarded::TooMany));
+        initiator.handshake.on_repeat();
+        initiator.handshake.on_repeat();
+        let (_, sent) = initiator.take(&retry(&hello, cookie)).unwrap();
+        hello = sent.concat();
+    }
+}
+
 /// R-4.2-4.
 #[test]
 fn no_retry_is_followed_once_somebody_has_proved_an_identity() {

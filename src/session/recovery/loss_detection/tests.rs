@@ -266,6 +266,20 @@ fn silence_before_the_first_sample_is_not_persistent() {
     assert!(!outcome.losses.is_persistent);
 }
 
+/// R-8.10-7.
+#[test]
+fn what_waited_for_the_handshake_is_no_round_trip() {
+    let mut link = Link { loss: LossDetection::new(0, MS(25)), told: Told::default() };
+    link.loss.wait_for_confirmation();
+    link.send(0);
+    let _ = link.ack(&[(0, 0)], 2_000).unwrap();
+    assert!(!link.loss.rtt().has_sample());
+    link.loss.on_handshake_confirmed(at(2_000));
+    link.send(2_000);
+    let _ = link.ack(&[(1, 1)], 2_050).unwrap();
+    assert_eq!(link.loss.rtt().latest(), MS(50));
+}
+
 #[test]
 fn another_path_has_a_round_trip_of_its_own() {
     let mut link = Link::measured();

@@ -53,6 +53,7 @@ fn fill(recovery: &mut Recovery<u32>, now: Instant) -> u32 {
     sent
 }
 
+/// R-8.10-9.
 #[test]
 fn the_first_flight_is_ten_packets_and_grows_with_acknowledgements() {
     let mut recovery = Recovery::new(&START);

@@ -93,6 +93,50 @@ impl std::fmt::Debug for PacketKeys {
     }
 }
 
+/// What masks the packet numbers of one sender in one epoch, on datagram carriers (R-5.3-7).
+#[derive(Clone, Debug)]
+pub struct HeaderMask {
+    suite: Suite,
+    key: [u8; 32],
+}
+
+impl HeaderMask {
+    /// The one that belongs to a traffic secret.
+    #[must_use]
+    pub fn new(suite: Suite, secret: &[u8; 32]) -> Self {
+        Self { suite, key: expand_label(secret, "hp", &[]) }
+    }
+
+    /// Masks the number of a sealed packet, or takes the mask off.
+    ///
+    /// # Panics
+    /// If the packet is too short to be one.
+    pub fn apply(&self, packet: &mut [u8]) {
+        let sample: [u8; 16] = packet[HEADER_LEN..HEADER_LEN + 16].try_into().expect("16 bytes");
+        for (byte, mask) in packet[16..21].iter_mut().zip(self.mask(sample)) {
+            *byte ^= mask;
+        }
+    }
+
+    fn mask(&self, sample: [u8; 16]) -> [u8; 16] {
+        let is_aes = matches!(self.suite, Suite::HybridAes256Gcm | Suite::X25519Aes256Gcm);
+        if is_aes {
+            use aes::cipher::BlockCipherEncrypt;
+            let mut block = sample.into();
+            aes::Aes256::new(&self.key.into()).encrypt_block(&mut block);
+            return block.into();
+        }
+        use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+        let (counter, nonce) = sample.split_at(4);
+        let nonce: [u8; 12] = nonce.try_into().expect("12 bytes");
+        let mut cipher = chacha20::ChaCha20::new(&self.key.into(), &nonce.into());
+        cipher.seek(u64::from(u32::from_le_bytes(counter.try_into().expect("4 bytes"))) * 64);
+        let mut mask = [0; 16];
+        cipher.apply_keystream(&mut mask);
+        mask
+    }
+}
+
 /// The transcript (R-6.5-1): all bytes, so that it can be looked at and altered.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(pub Vec<u8>);

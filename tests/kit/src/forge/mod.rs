@@ -2,7 +2,8 @@
 //!
 //! Everything here is written anew from the specification, on plain hashes and AEADs, and shares no code with the core: what the core
 //! seals opens here and the other way round, or one of the two is wrong. Keys come from a session's key log, so that no hook in the
-//! core is needed: the victim logs its secrets, and [`HostilePeer`] talks to it with them.
+//! core is needed: the victim logs its secrets, and [`HostilePeer`] talks to it with them; [`HostileDatagrams`] does on datagram
+//! carriers, from the end of the handshake on.
 //!
 //! - [`Header`], [`split_packets`]: packets as bytes.
 //! - [`Table`]: FlatBuffers with any fields. [`Hello`], [`Accept`], [`Refuse`], [`Params`], [`Auth`], [`Payload`]: those of the
@@ -22,13 +23,15 @@
 mod crypto;
 mod handshake;
 mod header;
+mod hostile_datagrams;
 mod hostile_peer;
 mod payload;
 mod table;
 
-pub use crypto::{PacketKeys, Transcript, expand_label, hmac_sha256, sha256};
+pub use crypto::{HeaderMask, PacketKeys, Transcript, expand_label, hmac_sha256, sha256};
 pub use handshake::{Accept, Auth, Hello, Params, Refuse};
 pub use header::{HEADER_LEN, Header, Kind, split_packets};
+pub use hostile_datagrams::{HostileDatagrams, Opened};
 pub use hostile_peer::HostilePeer;
 pub use payload::{Close, Control, Fragment, Payload};
-pub use table::{Table, read_u16, read_u64};
+pub use table::{Table, read_u16, read_u64, read_vector};

@@ -171,6 +171,19 @@ pub fn read_u64(buffer: &[u8], id: usize) -> Option<u64> {
     field(buffer, id)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
+/// Reads a vector of a well-formed root table: its elements, of so many bytes each. Empty if it is absent.
+///
+/// # Panics
+/// If it reaches beyond the buffer.
+#[must_use]
+pub fn read_vector(buffer: &[u8], id: usize, element: usize) -> Vec<&[u8]> {
+    let Some(field) = field(buffer, id) else { return Vec::new() };
+    let u32_at = |at: usize| u32::from_le_bytes(*field[at..].first_chunk().expect("4 bytes")) as usize;
+    let vector = u32_at(0);
+    let bytes = &field[vector + 4..][..u32_at(vector) * element];
+    bytes.chunks(element).collect()
+}
+
 /// Where an inline field of the root table begins, and what is behind it.
 fn field(buffer: &[u8], id: usize) -> Option<&[u8]> {
     let u16_at = |at: usize| Some(usize::from(u16::from_le_bytes(*buffer.get(at..)?.first_chunk()?)));

@@ -4,12 +4,14 @@
 //! `tests/fuzz_corpus.rs` replays the committed corpora with it. Inputs are cut up in a way that is easy to mutate: choices first, one
 //! byte each, then what they are about.
 
+mod datagram;
 mod input;
 mod pair_ops;
 mod seeds;
 mod session_sealed;
 mod unauthenticated;
 
+pub use datagram::datagram;
 pub use pair_ops::pair_ops;
 pub use session_sealed::session_sealed;
 pub use unauthenticated::{hello, packet, stream};
@@ -26,10 +28,11 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "packet", run: packet, seeds: seeds::packet },
     Target { name: "hello", run: hello, seeds: seeds::hello },
     Target { name: "stream", run: stream, seeds: seeds::stream },
     Target { name: "session_sealed", run: session_sealed, seeds: seeds::session_sealed },
+    Target { name: "datagram", run: datagram, seeds: datagram::seeds },
     Target { name: "pair_ops", run: pair_ops, seeds: seeds::pair_ops },
 ];
