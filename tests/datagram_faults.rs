@@ -132,3 +132,27 @@ fn both_ends_of_a_shutdown_end() {
     }
     assert!(orderly * 10 > seeds * 18, "{orderly} of {}", 2 * seeds);
 }
+
+/// R-9.1-5: whoever hears an orderly close knows that all it has sent has come, although no other packet may have told it.
+#[test]
+fn an_orderly_close_leaves_nothing_unacknowledged() {
+    let mut closed_by_peer = 0;
+    for seed in 0..campaign(1_000).max(20).into() {
+        let plan = Plan { messages: 20, ..PLAN };
+        let mut talk = Talk::new(&setup(seed, MTU), path(), [plan; 2]);
+        for role in [Role::Initiator, Role::Responder] {
+            talk.run_for(Duration::from_millis(seed % 7 * 50));
+            let now = talk.network.now();
+            talk.network.node_mut(talk.id(role)).session.shutdown(now);
+        }
+        talk.run_for(Duration::from_secs(60));
+        for role in [Role::Initiator, Role::Responder] {
+            let session = &talk.end(role).session;
+            if session.close_reason().unwrap().is_orderly() {
+                assert_eq!(session.stats().unacknowledged, 0, "seed {seed}: {session:?}");
+                closed_by_peer += u32::from(matches!(session.close_reason(), Some(CloseReason::Peer { .. })));
+            }
+        }
+    }
+    assert!(closed_by_peer >= 10, "{closed_by_peer}");
+}

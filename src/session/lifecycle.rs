@@ -197,7 +197,7 @@ impl Session {
         self.ping_due = false;
         let drained = self.now + self.drain();
         if let Some(side) = &mut self.datagrams {
-            side.end();
+            side.close();
         }
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Closed), close) {
             // An initiator whose InitiatorAuth still waits has not revealed itself, and does not now (R-6.2-4).

@@ -80,7 +80,7 @@ impl Session {
             }
             Phase::Closing(link, close) => {
                 let close = close.as_close();
-                let sealed = seal_packet(link, room, |plaintext| write_close(plaintext, &close));
+                let sealed = seal_packet(link, room, |plaintext| write_close(plaintext, &close, [], 0));
                 let len = sealed.ok_or(BufferTooSmall { needed: MIN_TRANSMIT })?;
                 self.over();
                 Ok(len)

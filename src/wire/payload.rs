@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod acks;
+mod close;
 mod control;
 mod datagrams;
 mod layout;
@@ -14,9 +15,10 @@ use crate::event::{CloseSource, ProtocolCode};
 use super::tables;
 
 pub(crate) use acks::MAX_ACK_RANGES;
+pub(crate) use close::write_close;
 pub(crate) use control::Control;
 pub(crate) use view::PayloadView;
-pub(crate) use writer::{PayloadWriter, write_close};
+pub(crate) use writer::PayloadWriter;
 
 /// The longest text that comes with a close, in bytes of UTF-8 (R-3.3-5).
 pub(crate) const MAX_CLOSE_REASON: usize = 256;

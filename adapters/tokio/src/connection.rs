@@ -219,11 +219,8 @@ impl Connection {
         });
         self.handle.news.no_more_streams();
         let reason = self.closed().await;
-        // On streams that a shutdown of the peer crossed. Over datagrams, the last acknowledgements can be lost, and that all streams were
-        // done is the peer's word.
-        let lost = self.inspect(|session| session.stats().unacknowledged);
-        let is_whole = lost == 0 || !self.handle.keeps_order();
-        if reason.is_orderly() && is_whole { Ok(()) } else { Err(closed(reason)) }
+        let lost = self.inspect(|session| session.stats().unacknowledged); // on streams that a shutdown of the peer crossed
+        if reason.is_orderly() && lost == 0 { Ok(()) } else { Err(closed(reason)) }
     }
 
     /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text`, and what it has not received is lost.

@@ -47,11 +47,6 @@ impl Handle {
         self.cell.with(|session, now| act(session, &mut self.news.board(), now))
     }
 
-    /// Whether the session runs over a carrier that loses nothing.
-    pub(crate) fn keeps_order(&self) -> bool {
-        matches!(self.cell, Cell::Stream(_))
-    }
-
     /// Does something to a stream that takes no waiting.
     pub(crate) fn call(&self, verb: impl FnOnce(&mut Session) -> Result<(), StreamError>) -> io::Result<()> {
         self.attempt(|session, _, _| attempt(verb(session), &[StreamError::Closed])).map(drop)

@@ -64,8 +64,8 @@ pub(super) struct DatagramSide {
     pub(super) best_effort: BestEffort,
     /// Once there are keys for Data packets. In a box, so that a handshake is small.
     delivery: Option<Box<Delivery>>,
-    /// A close that was sent, and how many packets have come since.
-    closing: Option<Closing>,
+    /// A close that is to be sent, or was. In a box, since most sessions are not closing.
+    closing: Option<Box<Closing>>,
 }
 
 /// What of Data packets is on its way, in both directions.
@@ -82,11 +82,16 @@ struct Delivery {
     carried: Vec<Carried>,
 }
 
-/// The packets that come after a close: it is sent again for the first, the second, the fourth and so on (RFC 9000, section 10.2.1).
-#[derive(Clone, Copy, Debug, Default)]
+/// A close on its way. It is sent again for the first, the second, the fourth packet that comes after it and so on (RFC 9000,
+/// section 10.2.1).
+#[derive(Debug)]
 struct Closing {
+    /// How many have come.
     packets: u64,
     is_due: bool,
+    /// What had come before it, which it acknowledges (R-9.1-5).
+    received: AckRanges,
+    timing: AckTiming,
 }
 
 impl DatagramSide {
@@ -176,10 +181,21 @@ impl DatagramSide {
         Some(self.delivery.as_ref()?.recovery.stats())
     }
 
+    /// The session has a last word to say, which says also what has come.
+    pub(super) fn close(&mut self) {
+        let delivery = self.delivery.take();
+        self.end();
+        self.closing = delivery.map(|delivery| {
+            let Delivery { received, timing, .. } = *delivery;
+            Box::new(Closing { packets: 0, is_due: true, received, timing })
+        });
+    }
+
     /// The session is over: nothing of it is sent or kept any more but what the application has not fetched.
     pub(super) fn end(&mut self) {
         self.epilogue = None;
         self.delivery = None;
+        self.closing = None;
         self.paths.end();
         self.best_effort.end();
     }

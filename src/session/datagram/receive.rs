@@ -244,7 +244,7 @@ impl Session {
 
     /// A packet came although this end has closed (R-9.7-7).
     fn repeat_close(&mut self) {
-        if let Some(closing) = self.datagrams.as_mut().and_then(|side| side.closing.as_mut()) {
+        if let Some(closing) = self.datagrams.as_mut().and_then(|side| side.closing.as_deref_mut()) {
             closing.packets = closing.packets.saturating_add(1);
             closing.is_due |= closing.packets.is_power_of_two();
         }

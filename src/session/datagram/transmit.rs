@@ -11,12 +11,12 @@ use crate::error::BufferTooSmall;
 use crate::event::{CloseReason, ProtocolCode};
 use crate::session::carried::Carried;
 use crate::session::datagram_queue::DatagramQueue;
-use crate::session::recovery::{BASE_MTU, Departure, Leave};
+use crate::session::recovery::{AckRanges, AckTiming, BASE_MTU, Departure, Leave};
 use crate::session::transmit::{Due, Transmit, write_fragments};
 use crate::session::{Link, Phase, Session};
 use crate::time::Instant;
 use crate::wire::HEADER_LEN;
-use crate::wire::payload::{Control, PayloadWriter, write_close};
+use crate::wire::payload::{Close, Control, PayloadWriter, write_close};
 
 /// What a packet has besides its payload.
 const PACKET_OVERHEAD: usize = HEADER_LEN + TAG_LEN;
@@ -274,7 +274,7 @@ impl Session {
     /// The close, once, and again when packets come that show that the peer has not got it (R-9.7-7).
     fn write_datagram_close(&mut self, room: &mut [u8]) -> Result<Option<Written>, BufferTooSmall> {
         let (Phase::Closing(link, close), Some(side)) = (&mut self.phase, &mut self.datagrams) else { return Ok(None) };
-        let closing = side.closing.get_or_insert(Closing { packets: 0, is_due: true });
+        let Some(closing) = side.closing.as_deref_mut() else { return Ok(None) };
         if !closing.is_due || link.keys.packets_left() == 0 {
             return Ok(None);
         }
@@ -283,7 +283,7 @@ impl Session {
             return Ok(None);
         }
         let room = room.get_mut(..MIN_DATAGRAM).ok_or(BufferTooSmall { needed: MIN_DATAGRAM })?;
-        let written = seal_close(link, room, |plaintext| write_close(plaintext, &close.as_close()));
+        let written = seal_close(link, room, &close.as_close(), closing, self.now);
         let Some(len) = written else { return Ok(None) };
         closing.is_due = false;
         let path = side.paths.active();
@@ -299,22 +299,32 @@ const MIN_DATAGRAM: usize = crate::config::MIN_MTU as usize;
 /// leave for so many.
 const MIN_CHALLENGE: usize = 256;
 
-fn seal_close(link: &mut Link, room: &mut [u8], write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<usize> {
+fn seal_close(link: &mut Link, room: &mut [u8], close: &Close<'_>, closing: &Closing, now: Instant) -> Option<usize> {
     let plaintext_end = room.len().checked_sub(TAG_LEN)?;
-    let len = write(room.get_mut(HEADER_LEN..plaintext_end)?)?.saturating_add(PACKET_OVERHEAD);
+    let plaintext = room.get_mut(HEADER_LEN..plaintext_end)?;
+    let len = write_close(plaintext, close, numbers(&closing.received), ack_delay(&closing.timing, now))?;
+    let len = len.saturating_add(PACKET_OVERHEAD);
     link.keys.seal_datagram(room.get_mut(..len)?)?;
     Some(len)
 }
 
 /// Acknowledges what has come, the newest first.
 fn write_acks(payload: &mut PayloadWriter<'_>, delivery: &mut Delivery, now: Instant) {
-    let ranges = delivery.received.iter().map(|range| RangeInclusive::new(range.first, range.last));
-    let delay = u32::try_from(delivery.timing.ack_delay(now).as_micros()).unwrap_or(u32::MAX);
     let marks = (!delivery.marks.is_zero()).then_some(delivery.marks);
-    if payload.acks(ranges, delay, marks) > 0 {
+    if payload.acks(numbers(&delivery.received), ack_delay(&delivery.timing, now), marks) > 0 {
         delivery.timing.sent();
         delivery.carried.extend(delivery.received.largest().map(Carried::Acks));
     }
+}
+
+/// What has come, as the wire has it.
+fn numbers(received: &AckRanges) -> impl Iterator<Item = RangeInclusive<u64>> + '_ {
+    received.iter().map(|range| range.first..=range.last)
+}
+
+/// In microseconds.
+fn ack_delay(timing: &AckTiming, now: Instant) -> u32 {
+    u32::try_from(timing.ack_delay(now).as_micros()).unwrap_or(u32::MAX)
 }
 
 /// Adds best-effort datagrams, as many as fit. One that cannot fit even a packet of its own is of no use any more.

@@ -2,8 +2,7 @@
 
 use heapless::Vec;
 
-/// How many ranges one acknowledgement holds, and so how many are remembered.
-pub(crate) const MAX_ACK_RANGES: usize = 32;
+use crate::wire::payload::MAX_ACK_RANGES;
 
 /// The packet numbers `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +18,7 @@ impl AckRange {
     }
 }
 
-/// The numbers received: the newest [`MAX_ACK_RANGES`] ranges of them.
+/// The numbers received: the newest ranges of them, as many as one acknowledgement holds.
 ///
 /// A peer that leaves more gaps than that gets its oldest packets acknowledged no more; it sends their contents again. Arrival in
 /// order, which is nearly all arrivals, touches the newest range alone.

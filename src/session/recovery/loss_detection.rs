@@ -4,11 +4,12 @@
 
 use core::time::Duration;
 
-use super::ack_ranges::{AckRange, MAX_ACK_RANGES};
+use super::ack_ranges::AckRange;
 use super::persistent_congestion::LostRun;
 use super::rtt_estimator::RttEstimator;
 use super::sent_packets::{AckedPacket, PacketInfo, SentPackets, State};
 use crate::time::Instant;
+use crate::wire::payload::MAX_ACK_RANGES;
 
 /// A packet is lost when one sent so many later was acknowledged.
 const PACKET_THRESHOLD: u64 = 3;

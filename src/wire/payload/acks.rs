@@ -5,6 +5,7 @@ use core::ops::RangeInclusive;
 
 use flatbuffers::Vector;
 
+use super::layout::ACK;
 use crate::ecn::EcnCounts;
 use crate::packet::PacketNumber;
 use crate::wire::tables;
@@ -24,6 +25,13 @@ pub(super) fn encode_ecn(counts: EcnCounts) -> tables::EcnCounts {
 /// The packets of a range, both ends included.
 pub(super) fn numbers(raw: &tables::AckRange) -> RangeInclusive<u64> {
     raw.first()..=raw.last()
+}
+
+/// Writes the structs of as many ranges as there is room for in `structs`, and as are allowed; how many that was.
+pub(super) fn write_ranges(structs: &mut [u8], ranges: impl IntoIterator<Item = RangeInclusive<u64>>) -> usize {
+    let places = structs.as_chunks_mut::<ACK>().0.iter_mut();
+    let written = places.zip(ranges).take(MAX_ACK_RANGES);
+    written.map(|(place, range)| *place = tables::AckRange::new(*range.start(), *range.end()).0).count()
 }
 
 /// Whether these are few ranges of packet numbers, from the highest down, with at least one number between each two (R-8.1-8).

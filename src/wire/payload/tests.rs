@@ -267,9 +267,9 @@ fn a_close_reads_as_it_was_written() {
         for reason in ["", "x", "länger", &"r".repeat(MAX_CLOSE_REASON)] {
             let close = Close { source, code: 0x0102_0304_0506_0708, reason };
             let needed = 56 + reason.len();
-            assert_eq!(write_close(&mut vec![0xEE; needed - 1], &close), None);
+            assert_eq!(write_close(&mut vec![0xEE; needed - 1], &close, [], 0), None);
             let mut buf = vec![0xEE; needed + 9];
-            assert_eq!(write_close(&mut buf, &close), Some(needed));
+            assert_eq!(write_close(&mut buf, &close, [], 0), Some(needed));
             let read = PayloadView::parse(&buf[..needed], Framing::Stream).unwrap().close().unwrap();
             assert_eq!((read.source, read.code, read.reason), (source, close.code, reason));
         }

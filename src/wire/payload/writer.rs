@@ -6,10 +6,9 @@
 
 use core::ops::RangeInclusive;
 
-use super::layout::{ACK, CONTROL, FRAGMENT, Layout, NARROW, WIDE, WORD, put_words, word};
-use super::{Close, Control, Fragment, MAX_ACK_RANGES, datagrams, tables};
+use super::layout::{CONTROL, FRAGMENT, Layout, NARROW, WIDE, WORD};
+use super::{Control, Fragment, acks, datagrams};
 use crate::ecn::EcnCounts;
-use crate::event::CloseSource;
 
 /// Writes one payload: acknowledgements first, then controls, then datagrams, then fragments.
 pub(crate) struct PayloadWriter<'a> {
@@ -30,7 +29,7 @@ impl<'a> PayloadWriter<'a> {
     }
 
     /// Acknowledges packets: the first of `ranges`, which come from the highest down, disjoint and not adjacent. Returns how many of
-    /// them were written: at most [`MAX_ACK_RANGES`], and as many as there is room for. If it is 0, nothing has changed; so it is when
+    /// them were written: at most [`MAX_ACK_RANGES`](super::MAX_ACK_RANGES), and as many as there is room for. If it is 0, nothing has changed; so it is when
     /// anything has been written already.
     ///
     /// `delay_micros` is how long ago the packet with the highest number came.
@@ -45,12 +44,7 @@ impl<'a> PayloadWriter<'a> {
         }
         let mut layout = Layout { ack_delay: delay_micros, ecn, acks: 1, ..self.layout };
         let structs = self.buf.get_mut(layout.acks_vector().saturating_add(WORD)..).unwrap_or_default();
-        let places = structs.as_chunks_mut::<ACK>().0.iter_mut();
-        layout.acks = 0;
-        for (place, range) in places.zip(ranges).take(MAX_ACK_RANGES) {
-            *place = tables::AckRange::new(*range.start(), *range.end()).0;
-            layout.acks = layout.acks.saturating_add(1);
-        }
+        layout.acks = acks::write_ranges(structs, ranges);
         if layout.acks > 0 {
             self.layout = layout;
         }
@@ -171,38 +165,4 @@ impl<'a> PayloadWriter<'a> {
     fn waiting_at(&self) -> usize {
         self.buf.len().saturating_sub(self.layout.fragments.saturating_mul(FRAGMENT))
     }
-}
-
-/// Writes a payload that is a close and nothing else, and returns its length; `None` if it does not fit.
-///
-/// Nothing of the sender's follows a close, so nothing needs to come with it. The text is at most
-/// [`MAX_CLOSE_REASON`](super::MAX_CLOSE_REASON) bytes long.
-pub(crate) fn write_close(buf: &mut [u8], close: &Close<'_>) -> Option<usize> {
-    const STRUCT_AT: usize = 32;
-    const TEXT_AT: usize = 56;
-    debug_assert!(close.reason.len() <= super::MAX_CLOSE_REASON, "the caller cuts the text");
-    let end = TEXT_AT.saturating_add(close.reason.len());
-    let buf = buf.get_mut(..end)?;
-    let source = match close.source {
-        CloseSource::Protocol => tables::CloseSource::Protocol,
-        CloseSource::Application => tables::CloseSource::Application,
-    };
-    put_words(
-        buf,
-        0,
-        &[
-            28,
-            20 | 24 << 16, // lengths of vtable and table
-            0,             // fragments, data
-            0,             // acks, ack_delay
-            0,             // controls, datagrams
-            4 | 20 << 16,  // close, close_reason
-            0,             // padding
-            24,            // from the table back to the vtable
-        ],
-    );
-    *buf.get_mut(STRUCT_AT..)?.first_chunk_mut()? = tables::Close::new(close.code, source, 0, 0, 0).0;
-    put_words(buf, 48, &[4, word(close.reason.len())]);
-    buf.get_mut(TEXT_AT..)?.copy_from_slice(close.reason.as_bytes());
-    Some(end)
 }

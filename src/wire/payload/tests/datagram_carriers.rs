@@ -416,3 +416,26 @@ fn official(contents: &Contents, order: &[usize; 8], padding: &[u8]) -> Vec<u8> 
     builder.finish_minimal(root);
     builder.finished_data().to_vec()
 }
+
+/// R-9.1-5: as many ranges as there is room for beside the text.
+#[test]
+fn a_close_reads_with_its_acknowledgements() {
+    let received: Vec<_> = (0..40_u64).rev().map(|at| 3 * at..=3 * at + 1).collect();
+    for reason in ["", "länger", &"r".repeat(MAX_CLOSE_REASON)] {
+        let close = Close { source: CloseSource::Application, code: 0x0102_0304_0506_0708, reason };
+        for room in 0..1_000 {
+            let mut buf = vec![0xEE; room];
+            let written = write_close(&mut buf, &close, received.iter().cloned(), 77);
+            let fit = room.checked_sub(68 + reason.len()).map_or(0, |rest| (rest / 16).min(32));
+            let needed = if fit == 0 { 56 } else { 68 + 16 * fit } + reason.len();
+            assert_eq!(written, (room >= needed).then_some(needed), "room {room}");
+            let Some(len) = written else { continue };
+            let view = PayloadView::parse(&buf[..len], Framing::Datagram).unwrap();
+            let read = view.close().unwrap();
+            assert_eq!((read.source, read.code, read.reason), (close.source, close.code, reason));
+            assert!(view.acks().eq(received[..fit].iter().cloned()), "room {room}");
+            assert_eq!(view.ack_delay(), if fit > 0 { 77 } else { 0 });
+            assert!(!view.is_ack_eliciting() && view.controls().next().is_none() && view.ecn().is_none());
+        }
+    }
+}
