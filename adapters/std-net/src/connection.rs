@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aitcp::{
-    Carrier, ClientConfig, CloseReason, ConfigError, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner, Seed,
-    ServerConfig, Session,
+    Carrier, ClientConfig, CloseReason, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner, ServerConfig,
+    Session,
 };
+use aitcp_io::{attempt, closed, misuse, seed};
 
 use crate::driver::Driver;
-use crate::error::{attempt, closed, misuse};
 use crate::stream::Stream;
 use crate::tcp::TcpDriver;
 
@@ -34,10 +34,11 @@ impl Connection {
     /// Does the handshake as initiator on a TCP connection that has just come up, and waits to be admitted.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`ConfigError`] for a configuration that cannot work, or the
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`ConfigError`](aitcp::ConfigError) for a configuration that cannot work, or the
     /// [`SignatureRejected`](aitcp::SignatureRejected) for a signature of the owner's; else the [`CloseReason`].
     pub fn connect(tcp: TcpStream, config: Arc<ClientConfig>, peer: Expect, owner: &mut dyn Owner) -> io::Result<Self> {
-        Self::over_tcp(tcp, Session::connect(Instant::ORIGIN, config, peer, Carrier::Stream, seed()?), owner)
+        let session = Session::connect(Instant::ORIGIN, config, peer, Carrier::Stream, seed()?);
+        Self::establish(TcpDriver::start(tcp, session.map_err(misuse)?)?, owner)
     }
 
     /// Does the handshake as responder on a TCP connection that has just been accepted. It takes as long as the peer makes it, up to
@@ -46,17 +47,14 @@ impl Connection {
     /// # Errors
     /// As with [`connect`](Self::connect).
     pub fn accept(tcp: TcpStream, config: Arc<ServerConfig>, owner: &mut dyn Owner) -> io::Result<Self> {
-        Self::over_tcp(tcp, Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?), owner)
-    }
-
-    fn over_tcp(tcp: TcpStream, session: Result<Session, ConfigError>, owner: &mut dyn Owner) -> io::Result<Self> {
-        Self::establish(Driver::Tcp(Box::new(TcpDriver::new(tcp, session.map_err(misuse)?)?)), owner)
+        let session = Session::accept(Instant::ORIGIN, config, Carrier::Stream, seed()?);
+        Self::establish(TcpDriver::start(tcp, session.map_err(misuse)?)?, owner)
     }
 
     /// Waits for the end of the handshake.
     pub(crate) fn establish(driver: Driver, owner: &mut dyn Owner) -> io::Result<Self> {
         let handshake = driver.wait(|state| {
-            state.session.answer(driver.now(), owner).map_err(misuse)?;
+            state.session.answer(state.now, owner).map_err(misuse)?;
             Ok(state.session.handshake().filter(|_| state.session.is_confirmed()).cloned())
         })?;
         Ok(Self { driver: Arc::new(driver), handshake: Arc::new(handshake) })
@@ -77,7 +75,7 @@ impl Connection {
     /// runs out of time fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut), without a [`CloseReason`], and can be made again
     /// unless it says otherwise.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
-        self.driver.set_timeout(timeout);
+        self.driver.look(|state| *state.timeout = timeout);
     }
 
     /// Opens a stream; waits while as many are open as are allowed. The peer hears of it with the first that is sent on it.
@@ -109,7 +107,7 @@ impl Connection {
     /// When the session ended in another way: not everything may have arrived.
     pub fn shutdown(&self) -> io::Result<()> {
         let reason = self.driver.wait(|state| {
-            state.session.shutdown(self.driver.now());
+            state.session.shutdown(state.now);
             state.ledger.turn_away(state.session);
             Ok(state.session.close_reason())
         })?;
@@ -129,14 +127,7 @@ impl Connection {
     /// Ends the session at once: the peer is told `code` and up to 256 bytes of `text`, and what it has not received is lost. Takes a
     /// second or two at most, if the peer does not listen; over UDP a quarter of a second.
     pub fn close(&self, code: u64, text: &str) {
-        self.driver.look(|state| state.session.close(self.driver.now(), code, text));
+        self.driver.look(|state| state.session.close(state.now, code, text));
         self.driver.wind_up();
     }
-}
-
-/// Fresh randomness from the operating system.
-pub(crate) fn seed() -> io::Result<Seed> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Seed::new(bytes).map_err(io::Error::other)
 }

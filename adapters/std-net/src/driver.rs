@@ -4,15 +4,18 @@ use std::io;
 use std::time::Duration;
 
 use aitcp::{Instant, Ledger, Session, StreamError};
+use aitcp_io::{Attempt, attempt};
 
-use crate::error::{Attempt, attempt};
 use crate::tcp::TcpDriver;
 use crate::udp::UdpSession;
 
 /// A session that several threads may be waiting for, with what was heard of its streams.
 pub(crate) struct Shown<'a> {
+    pub(crate) now: Instant,
     pub(crate) session: &'a mut Session,
     pub(crate) ledger: &'a mut Ledger,
+    /// How long later calls may wait.
+    pub(crate) timeout: &'a mut Option<Duration>,
 }
 
 /// The loop around one session. When it is dropped, the session ends.
@@ -23,21 +26,6 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
-    pub(crate) fn now(&self) -> Instant {
-        match self {
-            Self::Tcp(driver) => driver.now(),
-            Self::Udp(driver) => driver.now(),
-        }
-    }
-
-    /// Bounds every later [`wait`](Self::wait).
-    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
-        match self {
-            Self::Tcp(driver) => driver.lock().timeout = timeout,
-            Self::Udp(driver) => driver.set_timeout(timeout),
-        }
-    }
-
     /// Shows the session as it is, without waiting for anything.
     pub(crate) fn look<T>(&self, look: impl FnOnce(Shown<'_>) -> T) -> T {
         match self {

@@ -51,13 +51,12 @@
 
 mod connection;
 mod driver;
-mod error;
 mod stream;
 mod tcp;
 mod udp;
 
 pub use aitcp::Owner;
+pub use aitcp_io::close_reason;
 pub use connection::Connection;
-pub use error::close_reason;
 pub use stream::{RecvStream, SendStream, Stream};
 pub use udp::{Incoming, UdpEndpoint};

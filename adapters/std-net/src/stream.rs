@@ -4,12 +4,9 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use aitcp::{Ending, FinishError, Received, RecvError, SendError, StreamId};
+use aitcp_io::{Attempt, attempt, misuse};
 
 use crate::driver::{Driver, Shown};
-use crate::error::{Attempt, attempt, misuse};
-
-/// How much room a message that is received whole gets at a time.
-const PIECE: usize = 16 << 10;
 
 /// A stream of messages. Its halves can go to different threads. The half that a unidirectional stream does not have refuses every
 /// call with [`ErrorKind::InvalidInput`].
@@ -147,7 +144,7 @@ impl RecvStream {
     /// # Errors
     /// [`ErrorKind::FileTooLarge`] if the message is longer: stop the stream. Else as with [`recv`](Self::recv).
     pub fn recv_message(&mut self, max: usize) -> io::Result<Option<Vec<u8>>> {
-        let mut piece = [0; PIECE];
+        let mut piece = [0; 16 << 10]; // a message gets room as it comes, and not by what it says of itself
         loop {
             let received = self.recv(&mut piece)?;
             self.message.extend_from_slice(piece.get(..received.len).unwrap_or_default());

@@ -12,9 +12,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aitcp::{Instant, Ledger, Session};
+use aitcp_io::{Attempt, Clock, settled};
 
-use crate::driver::Shown;
-use crate::error::{Attempt, closed};
+use crate::driver::{Driver, Shown};
 
 /// How often a thread that reads looks up: what it waits for may have been done by another thread, and not by the peer.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -32,15 +32,15 @@ const BUFFER: usize = 64 << 10;
 /// A session, its socket, and what threads tell each other about them.
 pub(crate) struct TcpDriver {
     socket: TcpStream,
-    origin: std::time::Instant,
+    clock: Clock,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-pub(crate) struct State {
+struct State {
     session: Session,
     /// How long a call may wait.
-    pub(crate) timeout: Option<Duration>,
+    timeout: Option<Duration>,
     ledger: Ledger,
     /// What was read and is not a whole packet yet. `None` while a thread reads.
     inbox: Option<Vec<u8>>,
@@ -55,7 +55,7 @@ pub(crate) struct State {
 type Guard<'a> = MutexGuard<'a, State>;
 
 impl TcpDriver {
-    pub(crate) fn new(socket: TcpStream, session: Session) -> io::Result<Self> {
+    pub(crate) fn start(socket: TcpStream, session: Session) -> io::Result<Driver> {
         socket.set_nodelay(true)?; // packets are made for whole buffers: there is nothing to collect
         socket.set_write_timeout(Some(MOMENT))?;
         let state = State {
@@ -68,18 +68,19 @@ impl TcpDriver {
             next_write: Instant::ORIGIN,
             read_ended: false,
         };
-        Ok(Self { socket, origin: std::time::Instant::now(), state: Mutex::new(state), changed: Condvar::new() })
+        let driver = Self { socket, clock: Clock::start(), state: Mutex::new(state), changed: Condvar::new() };
+        Ok(Driver::Tcp(Box::new(driver)))
     }
 
     /// A panic leaves the state whole, since nothing in it is changed half-way.
-    pub(crate) fn lock(&self) -> Guard<'_> {
+    fn lock(&self) -> Guard<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes all that the session has to send, and reads while the socket is full.
     fn flush<'a>(&'a self, mut state: Guard<'a>, deadline: Instant) -> Guard<'a> {
         self.write(&mut state);
-        while !state.unwritten.is_empty() && self.now() < deadline {
+        while !state.unwritten.is_empty() && self.clock.now() < deadline {
             state = self.read(state, deadline);
             self.write(&mut state);
         }
@@ -89,9 +90,9 @@ impl TcpDriver {
     /// Writes what the session has to send and the socket takes. Whether there was anything to write, and it was time to.
     fn write(&self, state: &mut State) -> bool {
         let mut has_written = false;
-        while self.now() >= state.next_write {
+        while self.clock.now() >= state.next_write {
             if state.unwritten.is_empty() {
-                let transmit = state.session.poll_transmit(self.now(), &mut state.outbox);
+                let transmit = state.session.poll_transmit(self.clock.now(), &mut state.outbox);
                 state.unwritten = 0..transmit.ok().flatten().map_or(0, |transmit| transmit.len);
             }
             if state.unwritten.is_empty() {
@@ -99,9 +100,9 @@ impl TcpDriver {
             }
             match (&self.socket).write(state.outbox.get(state.unwritten.clone()).unwrap_or_default()) {
                 Ok(len) => state.unwritten.start = state.unwritten.start.saturating_add(len),
-                Err(error) if NOT_YET.contains(&error.kind()) => state.next_write = self.now() + FULL,
+                Err(error) if NOT_YET.contains(&error.kind()) => state.next_write = self.clock.now() + FULL,
                 // What the peer has said last can still be read.
-                Err(_) => (state.unwritten, state.next_write) = (0..0, self.now() + Duration::MAX),
+                Err(_) => (state.unwritten, state.next_write) = (0..0, self.clock.now() + Duration::MAX),
             }
             has_written = true;
         }
@@ -116,14 +117,14 @@ impl TcpDriver {
     fn read<'a>(&'a self, mut state: Guard<'a>, until: Instant) -> Guard<'a> {
         let until = state.session.poll_timeout().map_or(until, |timer| timer.min(until));
         let until = if state.unwritten.is_empty() { until } else { until.min(state.next_write) };
-        let wait = until.saturating_duration_since(self.now()).clamp(MOMENT, LOOK_UP);
+        let wait = until.saturating_duration_since(self.clock.now()).clamp(MOMENT, LOOK_UP);
         let Some(mut bytes) = state.inbox.take() else {
             return self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         };
         drop(state);
         let mut piece = [0; BUFFER];
         let read = self.socket.set_read_timeout(Some(wait)).and_then(|()| (&self.socket).read(&mut piece));
-        let now = self.now();
+        let now = self.clock.now();
         state = self.lock();
         match read {
             Ok(len) if len > 0 => {
@@ -143,28 +144,24 @@ impl TcpDriver {
         state
     }
 
-    pub(crate) fn now(&self) -> Instant {
-        Instant::ORIGIN + self.origin.elapsed()
-    }
-
     pub(crate) fn look<T>(&self, look: impl FnOnce(Shown<'_>) -> T) -> T {
-        let State { session, ledger, .. } = &mut *self.lock();
-        look(Shown { session, ledger })
+        let State { session, ledger, timeout, .. } = &mut *self.lock();
+        look(Shown { now: self.clock.now(), session, ledger, timeout })
     }
 
     pub(crate) fn wait<T>(&self, mut step: impl FnMut(&mut Shown<'_>) -> Attempt<T>) -> io::Result<T> {
         let mut state = self.lock();
-        let deadline = self.now() + state.timeout.unwrap_or(Duration::MAX);
+        let deadline = self.clock.now() + state.timeout.unwrap_or(Duration::MAX);
         let outcome = loop {
-            let State { session, ledger, .. } = &mut *state;
+            let State { session, ledger, timeout, .. } = &mut *state;
             ledger.update(session);
-            match (step(&mut Shown { session, ledger }), state.session.close_reason()) {
-                (Ok(Some(value)), _) => break Ok(value),
-                (Err(error), _) => break Err(error),
-                (Ok(None), Some(reason)) => break Err(closed(reason)),
-                (Ok(None), None) if self.write(&mut state) => {} // which may be what was waited for
-                (Ok(None), None) if self.now() >= deadline => break Err(ErrorKind::TimedOut.into()),
-                (Ok(None), None) => state = self.read(state, deadline),
+            let mut shown = Shown { now: self.clock.now(), session, ledger, timeout };
+            match settled(step(&mut shown), shown.session) {
+                Ok(Some(value)) => break Ok(value),
+                Err(error) => break Err(error),
+                Ok(None) if self.write(&mut state) => {} // which may be what was waited for
+                Ok(None) if self.clock.now() >= deadline => break Err(ErrorKind::TimedOut.into()),
+                Ok(None) => state = self.read(state, deadline),
             }
         };
         drop(self.flush(state, deadline));
@@ -174,11 +171,11 @@ impl TcpDriver {
     /// Ends the connection. If this end has closed the session, the peer gets time to read that: closing a socket with unread bytes
     /// resets a TCP connection, and what was written last is lost.
     pub(crate) fn wind_up(&self) {
-        let deadline = self.now() + LINGER;
+        let deadline = self.clock.now() + LINGER;
         let mut state = self.flush(self.lock(), deadline);
         self.changed.notify_all();
         let has_said_so = state.session.handshake().is_some() && state.session.close_reason().is_some();
-        while has_said_so && !state.read_ended && self.now() < deadline {
+        while has_said_so && !state.read_ended && self.clock.now() < deadline {
             state = self.read(state, deadline);
         }
         let _ = self.socket.shutdown(Shutdown::Both);

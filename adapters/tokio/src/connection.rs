@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use aitcp::{
     Carrier, ClientConfig, CloseReason, ConfigError, Direction, Expect, HandshakeInfo, Instant, OpenError, Owner,
-    RecvDatagramError, Seed, SendDatagramError, ServerConfig, Session, StreamId,
+    RecvDatagramError, SendDatagramError, ServerConfig, Session, StreamId,
 };
+use aitcp_io::{Attempt, attempt, closed, misuse, seed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
 use crate::driver;
-use crate::error::{Attempt, attempt, closed, misuse};
 use crate::handle::Handle;
 use crate::news::Board;
 use crate::recv_stream::RecvStream;
@@ -282,11 +282,4 @@ fn fetch_datagram(session: &mut Session) -> Attempt<Vec<u8>> {
             Err(_) => return Ok(None),
         }
     }
-}
-
-/// Fresh randomness from the operating system.
-pub(crate) fn seed() -> io::Result<Seed> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Seed::new(bytes).map_err(io::Error::other)
 }

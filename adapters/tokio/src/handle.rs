@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use aitcp::{Instant, Session, StreamError, StreamId};
+use aitcp_io::{Attempt, attempt, settled};
 use tokio::sync::Notify;
 
 use crate::driver::Driven;
 use crate::endpoint::Member;
-use crate::error::{Attempt, attempt, closed};
 use crate::news::{Board, Half, News};
 
 /// What connections and streams share. When the last of them is gone, the session is closed.
@@ -86,10 +86,7 @@ impl Handle {
 
     /// `None` if `step` has to wait; an error if it would wait for a session that has ended.
     pub(crate) fn attempt<T>(&self, step: impl FnOnce(&mut Session, &mut Board, Instant) -> Attempt<T>) -> Attempt<T> {
-        self.with(|session, board, now| match (step(session, board, now), session.close_reason()) {
-            (Ok(None), Some(reason)) => Err(closed(reason)),
-            (outcome, _) => outcome,
-        })
+        self.with(|session, board, now| settled(step(session, board, now), session))
     }
 }
 

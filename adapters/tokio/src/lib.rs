@@ -66,7 +66,6 @@
 mod connection;
 mod driver;
 mod endpoint;
-mod error;
 mod handle;
 mod listener;
 mod news;
@@ -74,9 +73,9 @@ mod recv_stream;
 mod send_stream;
 
 pub use aitcp::Owner;
+pub use aitcp_io::close_reason;
 pub use connection::{Connection, Stream};
 pub use endpoint::{Endpoint, Incoming};
-pub use error::close_reason;
 pub use listener::TcpListener;
 pub use recv_stream::RecvStream;
 pub use send_stream::SendStream;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aitcp::{Received, RecvError, StreamId};
+use aitcp_io::misuse;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::error::misuse;
 use crate::handle::Handle;
 use crate::news::Half;
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aitcp::{Ending, FinishError, SendError, Session, StreamId};
+use aitcp_io::{Attempt, attempt};
 use tokio::io::AsyncWrite;
 
-use crate::error::{Attempt, attempt};
 use crate::handle::Handle;
 use crate::news::{Board, Half};
 

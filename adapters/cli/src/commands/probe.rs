@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use aitcp::{Carrier, CloseReason, EcnCodepoint, Event, Expect, Meta, PathId, PeerId, Seed, Session, Suite, Verdict};
+use aitcp::{Carrier, CloseReason, EcnCodepoint, Event, Expect, Meta, PathId, PeerId, Session, Suite, Verdict};
 use serde::Serialize;
 
 use crate::address::HostPort;
@@ -37,7 +37,8 @@ pub(crate) fn run(args: args::Probe, output: Output) -> Result<(), Failure> {
 
     let config = session::client(key.identity, &args.app_protocol);
     let expect = args.to.peer.map_or(Expect::Ask, Expect::Pinned);
-    let session = Session::connect(aitcp::Instant::ORIGIN, config, expect, socket.carrier(), seed()?)
+    let seed = aitcp_io::seed().map_err(|error| Failure::new(Exit::Local, error))?;
+    let session = Session::connect(aitcp::Instant::ORIGIN, config, expect, socket.carrier(), seed)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
     let probe = Probe { session, socket, begun: Instant::now(), answered: None };
     let Found { answer, admission } = probe.follow().map_err(|error| session::failure(error, Exit::Unreachable))?;
@@ -58,12 +59,6 @@ pub(crate) fn run(args: args::Probe, output: Output) -> Result<(), Failure> {
         Err(reason) if wants_in => Err(Failure::new(Exit::Refused, reason)),
         _ => Ok(()),
     }
-}
-
-fn seed() -> Result<Seed, Failure> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::new(Exit::Local, error))?;
-    Seed::new(bytes).map_err(|error| Failure::new(Exit::Local, error))
 }
 
 /// A handshake under way.

@@ -5,10 +5,10 @@ use std::io;
 #[cfg(doc)]
 use aitcp::CloseReason;
 use aitcp::{RecvDatagramError, SendDatagramError, Session};
+use aitcp_io::attempt;
 
 use crate::connection::Connection;
 use crate::driver::Driver;
-use crate::error::attempt;
 
 /// # Datagrams
 /// Over UDP only.

@@ -7,12 +7,12 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 
 use aitcp::{ClientConfig, EndpointConfig, EndpointStats, Expect, Owner};
+use aitcp_io::misuse;
 
 use super::hub::Hub;
 use super::session::{Anchor, UdpSession};
 use crate::connection::Connection;
 use crate::driver::Driver;
-use crate::error::misuse;
 
 /// Any number of sessions over one UDP socket. Cheap to clone.
 ///
@@ -64,7 +64,7 @@ impl UdpEndpoint {
     ) -> io::Result<Connection> {
         let hub = &self.anchor.0;
         let mut state = hub.lock();
-        let handle = state.endpoint.connect(hub.now(), config, peer, addr).map_err(misuse)?;
+        let handle = state.endpoint.connect(hub.clock.now(), config, peer, addr).map_err(misuse)?;
         let changed = state.take_seat(handle);
         drop(state);
         Connection::establish(Driver::Udp(UdpSession::new(&self.anchor, handle, changed)), owner)

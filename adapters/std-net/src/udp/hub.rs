@@ -12,9 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use aitcp::{EcnCodepoint, Endpoint, EndpointConfig, Event, Handle, Instant, Ledger};
-
-use crate::connection::seed;
-use crate::error::misuse;
+use aitcp_io::{Clock, misuse, seed};
 
 /// How long the thread waits at most.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -36,7 +34,7 @@ pub(crate) struct Hub {
     socket: UdpSocket,
     /// Where the socket reaches itself.
     own: SocketAddr,
-    origin: std::time::Instant,
+    pub(crate) clock: Clock,
     state: Mutex<State>,
     pub(crate) has_incoming: Condvar,
 }
@@ -74,16 +72,11 @@ impl Hub {
             waits_until: Instant::ORIGIN,
             deserted: None,
         };
-        let origin = std::time::Instant::now();
-        Ok(Self { socket, own, origin, state: Mutex::new(state), has_incoming: Condvar::new() })
+        Ok(Self { socket, own, clock: Clock::start(), state: Mutex::new(state), has_incoming: Condvar::new() })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        Instant::ORIGIN + self.origin.elapsed()
     }
 
     /// A panic leaves the state whole, since nothing in it is changed half-way.
@@ -97,7 +90,7 @@ impl Hub {
         loop {
             let mut state = self.lock();
             self.serve(&mut state);
-            let now = self.now();
+            let now = self.clock.now();
             if state.deserted.is_some_and(|since| state.endpoint.is_idle() || now >= since + LINGER) {
                 return;
             }
@@ -108,7 +101,7 @@ impl Hub {
             let mut state = self.lock();
             state.waits_until = Instant::ORIGIN;
             if let Some((datagram, from)) = received {
-                state.endpoint.handle_datagram(self.now(), from, EcnCodepoint::NotEct, datagram);
+                state.endpoint.handle_datagram(self.clock.now(), from, EcnCodepoint::NotEct, datagram);
             }
         }
     }
@@ -129,7 +122,7 @@ impl Hub {
 
     /// Serves deadlines, tells what has happened, and sends what there is to send.
     pub(crate) fn serve(&self, state: &mut State) {
-        state.endpoint.handle_timeout(self.now());
+        state.endpoint.handle_timeout(self.clock.now());
         loop {
             self.send(state);
             let Some((handle, event)) = state.endpoint.poll_event() else { break };
@@ -140,7 +133,7 @@ impl Hub {
     }
 
     fn send(&self, state: &mut State) {
-        while let Ok(Some((to, transmit))) = state.endpoint.poll_transmit(self.now(), &mut state.outbox) {
+        while let Ok(Some((to, transmit))) = state.endpoint.poll_transmit(self.clock.now(), &mut state.outbox) {
             let segment = transmit.segment.unwrap_or(transmit.len).max(1);
             for datagram in state.outbox.get(..transmit.len).unwrap_or_default().chunks(segment) {
                 // What cannot be sent is lost, as on the way.
@@ -155,7 +148,7 @@ impl Hub {
             return;
         }
         if state.incoming.len() >= BACKLOG || state.deserted.is_some() {
-            state.close(self.now(), handle);
+            state.close(self.clock.now(), handle);
             return;
         }
         state.take_seat(handle);
@@ -179,7 +172,7 @@ impl Hub {
     /// There are no handles any more: what nobody has accepted ends, and then the thread does.
     pub(crate) fn desert(&self) {
         let mut state = self.lock();
-        let now = self.now();
+        let now = self.clock.now();
         state.deserted = Some(now);
         while let Some(handle) = state.incoming.pop_front() {
             state.close(now, handle);

@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, PoisonError};
 use std::time::Duration;
 
 use aitcp::{Handle, Instant};
+use aitcp_io::{Attempt, settled};
 
 use super::hub::{Hub, State};
 use crate::driver::Shown;
-use crate::error::{Attempt, closed};
 
 /// How often a thread that waits looks up: what it waits for may have been done by another thread, and not by the peer.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -43,14 +43,8 @@ impl UdpSession {
         &self.anchor.0
     }
 
-    pub(crate) fn now(&self) -> Instant {
-        self.hub().now()
-    }
-
-    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
-        if let Some(seat) = self.hub().lock().seats.get_mut(&self.handle) {
-            seat.timeout = timeout;
-        }
+    fn now(&self) -> Instant {
+        self.hub().clock.now()
     }
 
     /// What was done to the session is sent at once.
@@ -69,19 +63,18 @@ impl UdpSession {
         let deadline = self.now() + timeout.unwrap_or(Duration::MAX);
         loop {
             let seen = self.events(&state);
-            let tried = self.show(&mut state, |mut shown| (step(&mut shown), shown.session.close_reason()));
+            let tried = self.show(&mut state, |mut shown| settled(step(&mut shown), shown.session));
             hub.serve(&mut state);
             hub.rouse(&mut state);
             match tried {
-                (Ok(Some(value)), _) => {
+                Ok(Some(value)) => {
                     self.changed.notify_all(); // it may be what other threads wait for
                     return Ok(value);
                 }
-                (Err(error), _) => return Err(error),
-                (Ok(None), Some(reason)) => return Err(closed(reason)),
-                (Ok(None), None) if self.events(&state) != seen => {}
-                (Ok(None), None) if self.now() >= deadline => return Err(ErrorKind::TimedOut.into()),
-                (Ok(None), None) => {
+                Err(error) => return Err(error),
+                Ok(None) if self.events(&state) != seen => {}
+                Ok(None) if self.now() >= deadline => return Err(ErrorKind::TimedOut.into()),
+                Ok(None) => {
                     let wait = deadline.saturating_duration_since(self.now()).min(LOOK_UP);
                     state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
                 }
@@ -111,10 +104,11 @@ impl UdpSession {
     fn show<T>(&self, state: &mut State, look: impl FnOnce(Shown<'_>) -> T) -> T {
         let State { endpoint, seats, .. } = state;
         let seat = seats.entry(self.handle).or_default();
-        let Some(mut session) = endpoint.session_mut(self.now(), self.handle) else {
+        let now = self.now();
+        let Some(mut session) = endpoint.session_mut(now, self.handle) else {
             unreachable!("sessions are held for as long as they have handles");
         };
-        look(Shown { session: &mut session, ledger: &mut seat.ledger })
+        look(Shown { now, session: &mut session, ledger: &mut seat.ledger, timeout: &mut seat.timeout })
     }
 
     fn events(&self, state: &State) -> u64 {
@@ -126,7 +120,7 @@ impl Drop for UdpSession {
     fn drop(&mut self) {
         let hub = self.hub();
         let mut state = hub.lock();
-        state.close(hub.now(), self.handle);
+        state.close(hub.clock.now(), self.handle);
         hub.serve(&mut state);
         state.give_up_seat(self.handle);
         hub.rouse(&mut state);

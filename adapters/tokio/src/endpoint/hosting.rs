@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use aitcp::{EndpointConfig, Event, Instant, Seed, Session};
+use aitcp_io::misuse;
 use tokio::sync::Notify;
 use tracing::debug;
 
 use crate::driver::Clock;
-use crate::error::misuse;
 use crate::handle::{Cell, Handle};
 use crate::news::News;
 

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aitcp::{ClientConfig, EndpointConfig, EndpointStats, Expect, Owner, PeerId};
+use aitcp_io::{misuse, seed};
 use tokio::net::{ToSocketAddrs, UdpSocket};
 
 pub(crate) use hosting::Member;
 
-use crate::connection::{Connection, seed};
-use crate::error::misuse;
+use crate::connection::Connection;
 use crate::handle::Handle;
 use hosting::{Hosting, Lease};
 use socket::Socket;
