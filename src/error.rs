@@ -271,12 +271,15 @@ pub enum RecvDatagramError {
         /// How long it is.
         needed: usize,
     },
+    /// None will come: the carrier is a stream, or this end's [`Limits`](crate::Limits) allow none. Use streams.
+    Unsupported,
     /// The session has ended and nothing is left to fetch.
     Closed,
 }
 
 error_texts!(RecvDatagramError {
     Self::Blocked => "no datagram has come";
+    Self::Unsupported => "no datagrams on this session";
     Self::BufferTooSmall { needed } => "the buffer is too small: {needed} bytes are needed";
     Self::Closed => "the session has ended";
 });

@@ -156,3 +156,16 @@ fn one_that_does_not_fit_the_buffer_stays() {
     let mut buffer = [0; 4];
     assert_eq!((sessions[1].recv_datagram(&mut buffer), &buffer), (Ok(4), b"four"));
 }
+
+/// On a stream carrier, and where the limits allow none, there is nothing to wait for.
+#[test]
+fn where_no_datagram_can_come_the_call_says_so() {
+    let mut none = Limits::default();
+    none.max_datagram = 0;
+    for setup in [Setup::default(), setup(1_452, none)] {
+        let mut session = setup.session(Role::Responder, Instant::ORIGIN);
+        assert_eq!(session.recv_datagram(&mut [0; 9]), Err(RecvDatagramError::Unsupported));
+        session.close(Instant::ORIGIN, 0, "");
+        assert_eq!(session.recv_datagram(&mut [0; 9]), Err(RecvDatagramError::Unsupported));
+    }
+}

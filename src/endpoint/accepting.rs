@@ -101,6 +101,7 @@ impl<A: Address> Endpoint<A> {
                 is_half_open: true,
                 is_announced: false,
                 is_held: false,
+                has_ended_carrier: false,
                 ..Hosted::own(session)
             })
         });

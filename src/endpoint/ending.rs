@@ -51,13 +51,12 @@ impl<A: Address> Endpoint<A> {
         }
     }
 
-    /// Keeps a session on the datagram carrier when it is over, until it is [released](Self::release): what came before the end can be
-    /// received from it as long as it is there. It counts as a session meanwhile. Whether there is such a session.
+    /// Keeps a session when it is over, until it is [released](Self::release): what came before the end can be received from it as long
+    /// as it is there. It counts as a session meanwhile. Whether there is such a session.
     ///
-    /// A session on a stream carrier stays anyway, until [`poll_stream`](Self::poll_stream) says to end its carrier.
+    /// A session on a stream carrier stays in any case until [`poll_stream`](Self::poll_stream) says to end its carrier.
     pub fn hold(&mut self, handle: Handle) -> bool {
-        let hosted = self.sessions.get_mut(handle).filter(|hosted| hosted.session.is_on_datagrams());
-        hosted.map(|hosted| hosted.is_held = true).is_some()
+        self.sessions.get_mut(handle).map(|hosted| hosted.is_held = true).is_some()
     }
 
     /// Takes back [`hold`](Self::hold): the session goes, now or once it is over.
@@ -84,13 +83,12 @@ impl<A: Address> Endpoint<A> {
         let (place, session) = (handle.index, &hosted.session);
         self.agenda.schedule(place, session);
         let is_unheard_of = session.has_failed() && !hosted.is_announced;
-        if (session.is_finished() || is_unheard_of) && !hosted.is_held {
-            if session.is_on_datagrams() {
-                self.remove(handle);
-            } else {
-                // Its carrier is to be ended first.
-                self.agenda.streams.push(place);
-            }
+        let is_over = session.is_finished() || is_unheard_of;
+        let has_carrier = !session.is_on_datagrams() && !hosted.has_ended_carrier;
+        if is_over && has_carrier {
+            self.agenda.streams.push(place); // to be ended first
+        } else if is_over && !hosted.is_held {
+            self.remove(handle);
         } else if session.has_end_to_tell() {
             self.agenda.events.push(place);
         }

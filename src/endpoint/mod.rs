@@ -167,6 +167,8 @@ struct Hosted<A> {
     is_announced: bool,
     /// The application wants it to stay when it is over.
     is_held: bool,
+    /// The driver has been told to end its stream carrier.
+    has_ended_carrier: bool,
 }
 
 impl<A: Address> Endpoint<A> {
@@ -352,6 +354,7 @@ impl<A: Address> Hosted<A> {
             peer: None,
             is_announced: true,
             is_held: false,
+            has_ended_carrier: false,
         }
     }
 }

@@ -13,7 +13,8 @@ pub enum StreamTask {
     /// There may be something to send: ask [`Endpoint::poll_transmit_stream`] as often as it gives something and the carrier takes it.
     /// Remember the handle if the carrier is full: it is not named again before something more happens to the session.
     Transmit(Handle),
-    /// The session is over and gone: end the carrier, once it has taken everything. Each session on a stream carrier is named here once.
+    /// The session is over: end the carrier, once it has taken everything. Each session on a stream carrier is named here once, and is gone
+    /// then, unless it is [held](Endpoint::hold).
     End(Handle),
 }
 
@@ -62,14 +63,17 @@ impl<A: Address> Endpoint<A> {
     pub fn poll_stream(&mut self) -> Option<StreamTask> {
         loop {
             let handle = self.sessions.handle_at(self.agenda.streams.pop()?);
-            let Some((handle, hosted)) = handle.and_then(|handle| Some((handle, self.sessions.get(handle)?))) else {
+            let Some((handle, hosted)) = handle.and_then(|handle| Some((handle, self.sessions.get_mut(handle)?)))
+            else {
                 continue;
             };
             if !hosted.session.is_finished() {
                 return Some(StreamTask::Transmit(handle));
             }
-            self.remove(handle);
-            return Some(StreamTask::End(handle));
+            if !core::mem::replace(&mut hosted.has_ended_carrier, true) {
+                self.settle(handle);
+                return Some(StreamTask::End(handle));
+            }
         }
     }
 }

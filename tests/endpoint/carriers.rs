@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aitcp::{CloseReason, Endpoint, EndpointLimits, Event, Expect, Handle, StreamTask};
+use aitcp::{CloseReason, Direction, Ending, Endpoint, EndpointLimits, Event, Expect, Handle, StreamTask};
 
 use super::{NOW, Two, client, events, id, server, serving};
 
@@ -19,7 +19,6 @@ fn carry(from: &mut Endpoint<u64>, to: &mut Endpoint<u64>, far_end: Handle) -> V
                 }
             }
             StreamTask::End(handle) => {
-                assert!(from.session(handle).is_none());
                 to.handle_link_lost(NOW, far_end);
                 ended.push(handle);
             }
@@ -54,6 +53,35 @@ fn one_endpoint_talks_over_datagrams_and_streams() {
     assert_eq!(carry(&mut two.server, &mut two.client, i), [r]);
     assert_eq!((two.client.poll_stream(), two.server.poll_stream()), (None, None));
     assert_eq!((two.client.stats().sessions, two.server.stats().sessions), (1, 1));
+}
+
+/// The carrier of a session that is held ends all the same, and once; what came before the end is there until the session is released.
+#[test]
+fn a_session_on_a_stream_can_be_held() {
+    let mut two = Two::new(serving(EndpointLimits::default()));
+    let i = two.client.connect_stream(NOW, client(3), Expect::Pinned(id(4))).unwrap();
+    let r = two.server.accept_stream(NOW, Arc::new(server(4))).unwrap();
+    assert!(two.server.hold(r));
+    for _ in 0..3 {
+        carry(&mut two.client, &mut two.server, r);
+        carry(&mut two.server, &mut two.client, i);
+    }
+    let stream = two.client.session_mut(NOW, i).unwrap().open(Direction::Unidirectional).unwrap();
+    two.client.session_mut(NOW, i).unwrap().send(stream, b"last words", Ending::End).unwrap();
+    carry(&mut two.client, &mut two.server, r);
+    two.client.session_mut(NOW, i).unwrap().close(NOW, 5, "");
+    events(&mut two.client);
+    carry(&mut two.client, &mut two.server, r);
+    assert!(matches!(events(&mut two.server).last(), Some((handle, Event::Closed(_))) if *handle == r));
+    assert_eq!(carry(&mut two.server, &mut two.client, i), [r]);
+    let mut buf = [0; 16];
+    let received = two.server.session_mut(NOW, r).unwrap().recv(stream, &mut buf).unwrap();
+    assert_eq!(&buf[..received.len], b"last words");
+    assert_eq!((two.server.poll_stream(), two.server.poll_event()), (None, None), "the end was told once");
+    assert!(!two.server.is_idle());
+    two.server.release(r);
+    assert!(two.server.session(r).is_none() && two.server.is_idle());
+    assert!(!two.server.hold(r), "it is gone");
 }
 
 #[test]

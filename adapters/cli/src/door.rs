@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use aitcp::{EndpointConfig, Owner, ServerConfig};
-use aitcp_std::{Connection, Incoming, UdpEndpoint};
+use aitcp_std::{Connection, Endpoint, Incoming};
 
 use crate::address::HostPort;
 
@@ -13,14 +13,14 @@ use crate::address::HostPort;
 #[derive(Debug)]
 pub(crate) enum Door {
     Tcp { listener: TcpListener, config: Arc<ServerConfig> },
-    Udp(UdpEndpoint),
+    Udp(Endpoint),
 }
 
 impl Door {
     pub(crate) fn open(at: &HostPort, udp: bool, config: Arc<ServerConfig>) -> io::Result<Self> {
         let place = (at.host.as_str(), at.port);
         if udp {
-            return UdpEndpoint::bind(place, EndpointConfig::new().with_server(config)).map(Self::Udp);
+            return Endpoint::bind(place, EndpointConfig::new().with_server(config)).map(Self::Udp);
         }
         Ok(Self::Tcp { listener: TcpListener::bind(place)?, config })
     }
@@ -39,7 +39,10 @@ impl Door {
                 let (socket, from) = listener.accept()?;
                 Ok(Caller::Tcp { socket, from, config: Arc::clone(config) })
             }
-            Self::Udp(endpoint) => Ok(Caller::Udp(endpoint.incoming())),
+            Self::Udp(endpoint) => match endpoint.accept() {
+                Some(incoming) => Ok(Caller::Udp(incoming)),
+                None => Err(io::ErrorKind::NotConnected.into()),
+            },
         }
     }
 }

@@ -9,7 +9,7 @@ use aitcp::crypto::keygen::IdentityKey;
 use aitcp::{
     Admission, ClientConfig, CloseReason, EndpointConfig, Expect, Limits, PeerMisbehaved, ServerConfig, Timeouts,
 };
-use aitcp_std::{Connection, UdpEndpoint, close_reason};
+use aitcp_std::{Connection, Endpoint, close_reason};
 
 use crate::address::{AgentAddress, HostPort};
 use crate::exit::{Exit, Failure};
@@ -69,7 +69,7 @@ pub(crate) fn call(to: &AgentAddress, udp: bool, config: Arc<ClientConfig>) -> R
 fn call_over_udp(place: &HostPort, expect: Expect, config: &Arc<ClientConfig>) -> Result<Connection, Failure> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses(place)? {
-        let endpoint = UdpEndpoint::bind(any_port(address), EndpointConfig::new())
+        let endpoint = Endpoint::bind(any_port(address), EndpointConfig::new())
             .map_err(|error| Failure::new(Exit::Local, error))?;
         match endpoint.connect(address, Arc::clone(config), expect, &mut ()) {
             Err(error) if close_reason(&error) == Some(CloseReason::HandshakeTimeout) => last = error,

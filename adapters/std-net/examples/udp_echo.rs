@@ -9,7 +9,7 @@ use std::thread;
 
 use aitcp::crypto::{keygen::IdentityKey, rustcrypto::RustCrypto};
 use aitcp::{Admission, ClientConfig, Direction, EndpointConfig, Expect, ServerConfig};
-use aitcp_std::{Incoming, Stream, UdpEndpoint};
+use aitcp_std::{Endpoint, Incoming, Stream};
 
 const MAX_MESSAGE: usize = 1 << 20;
 
@@ -19,15 +19,15 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let server_id = server_key.peer_id();
     let config = Arc::new(ServerConfig::new(server_key, Admission::Only([client_key.peer_id()].into()), &["echo/1"]));
 
-    let endpoint = UdpEndpoint::bind("127.0.0.1:0", EndpointConfig::new().with_server(config))?;
+    let endpoint = Endpoint::bind("127.0.0.1:0", EndpointConfig::new().with_server(config))?;
     let addr = endpoint.local_addr()?;
     let server = thread::spawn(move || -> io::Result<()> {
-        let incoming = endpoint.incoming(); // a server that goes on does this in a loop...
+        let incoming = endpoint.accept().expect("it is not shut down"); // a server that goes on does this in a loop...
         thread::spawn(move || serve(incoming)).join().expect("no panics") // ...and does not wait here
     });
 
     let config = Arc::new(ClientConfig::new(client_key, "echo/1"));
-    let endpoint = UdpEndpoint::bind("127.0.0.1:0", EndpointConfig::new())?; // for any number of connections
+    let endpoint = Endpoint::bind("127.0.0.1:0", EndpointConfig::new())?; // for any number of connections
     let connection = endpoint.connect(addr, config, Expect::Pinned(server_id), &mut ())?;
     println!("connected to {} with {}", connection.handshake().peer, connection.handshake().suite);
     for message in ["hello", "", "good-bye"] {

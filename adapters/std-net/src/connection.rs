@@ -15,15 +15,17 @@ use crate::driver::Driver;
 use crate::stream::Stream;
 use crate::tcp::TcpDriver;
 
-/// An established session, over a TCP connection or [over UDP](crate::UdpEndpoint). Cheap to clone; any number of threads can use it and its streams at the same time.
+/// An established session, [with a TCP connection](Self::connect) of its own or [of an endpoint](crate::Endpoint). Cheap to clone; any
+/// number of threads can use it and its streams at the same time.
 ///
-/// Over UDP, the thread of the endpoint serves the session. Over TCP, while some thread waits in a call on the connection or on one of its streams, everything is served: packets of all streams,
-/// acknowledgements, keepalive, idle timeouts. While no thread does, nothing is, and what the peer sends waits. A server that has to
-/// answer, or to keep a session awake, keeps a thread in [`accept_stream`](Self::accept_stream).
+/// The threads of an endpoint serve its sessions. One with a TCP connection of its own is served while some thread waits in a call on it or
+/// on one of its streams: packets of all streams, acknowledgements, keepalive, idle timeouts. While no thread does, nothing is, and what
+/// the peer sends waits. A server that has to answer, or to keep a session awake, keeps a thread in
+/// [`accept_stream`](Self::accept_stream).
 ///
 /// When the session has ended, calls fail with the [`CloseReason`] behind the error; what came before can still be received. Dropping
-/// the last handle of a session that has not ended drops the connection, and the peer sees [`CloseReason::LinkLost`] over TCP, and over UDP
-/// a close with code 0: end it with [`shutdown`](Self::shutdown) or [`close`](Self::close).
+/// the last handle of a session that has not ended drops the connection, and the peer sees [`CloseReason::LinkLost`], or a close with code 0
+/// from a session of an endpoint: end it with [`shutdown`](Self::shutdown) or [`close`](Self::close).
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(crate) driver: Arc<Driver>,

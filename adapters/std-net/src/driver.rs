@@ -6,8 +6,8 @@ use std::time::Duration;
 use aitcp::{Instant, Ledger, Session, StreamError};
 use aitcp_io::{Attempt, attempt};
 
+use crate::endpoint::EndpointSession;
 use crate::tcp::TcpDriver;
-use crate::udp::UdpSession;
 
 /// A session that several threads may be waiting for, with what was heard of its streams.
 pub(crate) struct Shown<'a> {
@@ -22,7 +22,7 @@ pub(crate) struct Shown<'a> {
 #[derive(Debug)]
 pub(crate) enum Driver {
     Tcp(Box<TcpDriver>),
-    Udp(UdpSession),
+    Endpoint(EndpointSession),
 }
 
 impl Driver {
@@ -30,7 +30,7 @@ impl Driver {
     pub(crate) fn look<T>(&self, look: impl FnOnce(Shown<'_>) -> T) -> T {
         match self {
             Self::Tcp(driver) => driver.look(look),
-            Self::Udp(driver) => driver.look(look),
+            Self::Endpoint(driver) => driver.look(look),
         }
     }
 
@@ -38,7 +38,7 @@ impl Driver {
     pub(crate) fn wait<T>(&self, step: impl FnMut(&mut Shown<'_>) -> Attempt<T>) -> io::Result<T> {
         match self {
             Self::Tcp(driver) => driver.wait(step),
-            Self::Udp(driver) => driver.wait(step),
+            Self::Endpoint(driver) => driver.wait(step),
         }
     }
 
@@ -51,7 +51,7 @@ impl Driver {
     pub(crate) fn wind_up(&self) {
         match self {
             Self::Tcp(driver) => driver.wind_up(),
-            Self::Udp(driver) => driver.wind_up(),
+            Self::Endpoint(driver) => driver.wind_up(),
         }
     }
 }

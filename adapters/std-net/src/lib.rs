@@ -1,4 +1,5 @@
-//! AI-TCP over blocking sockets of the standard library: [`Connection`] over TCP, [`UdpEndpoint`] over UDP.
+//! AI-TCP over blocking sockets of the standard library: a [`Connection`] over TCP by itself, or an [`Endpoint`] for many of them over UDP,
+//! TCP, or both.
 //!
 //! ```
 //! use std::io;
@@ -41,8 +42,8 @@
 //! # }
 //! ```
 //!
-//! **Over TCP no thread runs in the background**: whichever threads wait in calls run the connection between them. An endpoint over UDP
-//! has one thread of its own. Errors are
+//! **A connection by itself has no thread in the background**: whichever threads wait in calls run it between them. An endpoint has threads
+//! of its own: it serves sessions whether or not anybody waits, has common limits for all of them, and can revoke and shut down. Errors are
 //! [`std::io::Error`]; what is behind one, a [`CloseReason`](aitcp::CloseReason) or the error of a stream, is its
 //! [`get_ref`](std::io::Error::get_ref).
 #![forbid(unsafe_code)]
@@ -51,12 +52,12 @@
 
 mod connection;
 mod driver;
+mod endpoint;
 mod stream;
 mod tcp;
-mod udp;
 
 pub use aitcp::Owner;
 pub use aitcp_io::close_reason;
 pub use connection::Connection;
+pub use endpoint::{Endpoint, Incoming};
 pub use stream::{RecvStream, SendStream, Stream};
-pub use udp::{Incoming, UdpEndpoint};

@@ -12,18 +12,18 @@ use aitcp::{
     Admission, ClientConfig, CloseReason, CloseSource, Direction, EndpointConfig, Expect, HandshakeInfo, ServerConfig,
     Verdict,
 };
-use aitcp_std::{Connection, UdpEndpoint, close_reason};
+use aitcp_std::{Connection, Endpoint, close_reason};
 use common::*;
 
-fn endpoint(config: EndpointConfig) -> UdpEndpoint {
-    UdpEndpoint::bind("127.0.0.1:0", config).unwrap()
+fn endpoint(config: EndpointConfig) -> Endpoint {
+    Endpoint::bind("127.0.0.1:0", config).unwrap()
 }
 
-fn serving(server: ServerConfig) -> UdpEndpoint {
+fn serving(server: ServerConfig) -> Endpoint {
     endpoint(EndpointConfig::new().with_server(Arc::new(server)))
 }
 
-fn call(from: &UdpEndpoint, to: &UdpEndpoint, client: ClientConfig) -> std::io::Result<Connection> {
+fn call(from: &Endpoint, to: &Endpoint, client: ClientConfig) -> std::io::Result<Connection> {
     from.connect(to.local_addr().unwrap(), Arc::new(client), Expect::Pinned(id(BOB)), &mut ())
 }
 
@@ -31,7 +31,7 @@ fn call(from: &UdpEndpoint, to: &UdpEndpoint, client: ClientConfig) -> std::io::
 fn connect_udp() -> (Connection, Connection) {
     let (near, far) = (endpoint(EndpointConfig::new()), serving(server()));
     let responder = far.clone();
-    let bob = thread::spawn(move || responder.accept(&mut ()));
+    let bob = thread::spawn(move || responder.accept().unwrap().accept(&mut ()));
     let alice = call(&near, &far, client()).unwrap();
     let bob = bob.join().unwrap().unwrap();
     for connection in [&alice, &bob] {
@@ -122,7 +122,7 @@ fn two_clients_are_served_at_once_behind_one_socket() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                let connection = bob.accept(&mut ()).unwrap();
+                let connection = bob.accept().unwrap().accept(&mut ()).unwrap();
                 connection.set_timeout(Some(HANG));
                 serve_echo(&connection);
                 connection.shutdown().unwrap();
@@ -181,7 +181,7 @@ fn over_tcp_there_are_no_datagrams() {
     let (alice, _bob) = connect();
     assert_eq!(alice.max_datagram(), None);
     assert_eq!(alice.send_datagram(b"").unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(alice.recv_datagram(&mut []).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(alice.recv_datagram(&mut []).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]
@@ -190,14 +190,14 @@ fn who_is_not_admitted_is_told_and_the_owner_is_asked_in_the_thread_that_accepts
     let near = endpoint(EndpointConfig::new());
     thread::scope(|scope| {
         scope.spawn(|| {
-            let incoming = bob.incoming();
+            let incoming = bob.accept().unwrap();
             assert_eq!(incoming.remote_addr(), near.local_addr().unwrap());
             let refused = incoming.accept(&mut |info: &HandshakeInfo| {
                 assert_eq!(info.peer, id(EVE));
                 Verdict::Refuse
             });
             assert_eq!(close_reason(&refused.unwrap_err()), Some(CloseReason::NotAdmitted(id(EVE))));
-            let accepted = bob.accept(&mut |_: &HandshakeInfo| Verdict::Accept).unwrap();
+            let accepted = bob.accept().unwrap().accept(&mut |_: &HandshakeInfo| Verdict::Accept).unwrap();
             assert_eq!(accepted.handshake().peer, id(ALICE));
             accepted.wait_closed().unwrap();
         });

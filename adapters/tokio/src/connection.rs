@@ -189,13 +189,14 @@ impl Connection {
             .map(drop)
     }
 
-    /// Waits for a best-effort datagram. On a stream carrier none ever comes.
+    /// Waits for a best-effort datagram.
     ///
     /// # Cancellation
     /// No datagram has been taken.
     ///
     /// # Errors
-    /// When the session has ended, and nothing is left to fetch.
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`RecvDatagramError`] on a stream carrier, and where the
+    /// configuration allows none; else when the session has ended, and nothing is left to fetch.
     pub async fn recv_datagram(&self) -> io::Result<Vec<u8>> {
         let datagrams = &self.handle.news.datagrams;
         let datagram = self.handle.wait(datagrams, |session, _, _| fetch_datagram(session)).await?;
@@ -279,7 +280,7 @@ fn fetch_datagram(session: &mut Session) -> Attempt<Vec<u8>> {
         match session.recv_datagram(&mut datagram) {
             Ok(_) => return Ok(Some(datagram)),
             Err(RecvDatagramError::BufferTooSmall { needed }) => datagram.resize(needed, 0),
-            Err(_) => return Ok(None),
+            Err(error) => return attempt(Err(error), &[RecvDatagramError::Blocked, RecvDatagramError::Closed]),
         }
     }
 }

@@ -97,14 +97,12 @@ impl Session {
     /// [`RecvDatagramError`]; after [`RecvDatagramError::Blocked`] comes an
     /// [`Event::DatagramsReadable`](crate::Event::DatagramsReadable).
     pub fn recv_datagram(&mut self, buf: &mut [u8]) -> Result<usize, RecvDatagramError> {
-        let has_ended = matches!(self.phase, Phase::Closing(..) | Phase::Closed);
+        let takes_any = self.config.shared().limits.max_datagram > 0;
+        let (is_admitted, has_ended) = (self.is_admitted(), matches!(self.phase, Phase::Closing(..) | Phase::Closed));
+        let side = self.datagrams.as_mut().filter(|_| takes_any).ok_or(RecvDatagramError::Unsupported)?;
         let nothing = if has_ended { RecvDatagramError::Closed } else { RecvDatagramError::Blocked };
-        if !self.is_admitted() {
-            return Err(nothing);
-        }
-        let Some(side) = &mut self.datagrams else { return Err(nothing) };
         let incoming = &mut side.best_effort.incoming;
-        let needed = incoming.front_len().ok_or(nothing)?;
+        let needed = incoming.front_len().filter(|_| is_admitted).ok_or(nothing)?;
         incoming.pop(buf).ok_or(RecvDatagramError::BufferTooSmall { needed })
     }
 }

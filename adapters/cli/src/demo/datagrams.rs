@@ -1,10 +1,11 @@
 //! The same two agents over UDP, with a bad network in between.
 
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use aitcp::{EndpointConfig, PathStats};
-use aitcp_std::{Connection, UdpEndpoint};
+use aitcp_std::{Connection, Endpoint};
 use serde::Serialize;
 
 use super::agents::{Agents, together};
@@ -32,13 +33,13 @@ pub(crate) struct PathReport {
 
 /// Alice sends Bob a file through the bad network; it has to arrive as it was.
 pub(crate) fn endure(agents: &Agents, output: Output) -> Result<Step, Failure> {
-    let bind = |config| UdpEndpoint::bind((Ipv4Addr::LOCALHOST, 0), config).map_err(local);
+    let bind = |config| Endpoint::bind((Ipv4Addr::LOCALHOST, 0), config).map_err(local);
     let bob_at = bind(EndpointConfig::new().with_server(agents.server()))?;
     let alice_at = bind(EndpointConfig::new())?;
     let network = BadNetwork::start(bob_at.local_addr().map_err(local)?).map_err(local)?;
     let (alice, bob) = together(
         || alice_at.connect(network.address(), agents.client(), agents.expect_bob(), &mut ()),
-        || bob_at.accept(&mut ()),
+        || bob_at.accept().ok_or(ErrorKind::NotConnected)?.accept(&mut ()),
     )
     .map_err(broken)?;
     for connection in [&alice, &bob] {

@@ -8,7 +8,6 @@ use aitcp::{RecvDatagramError, SendDatagramError, Session};
 use aitcp_io::attempt;
 
 use crate::connection::Connection;
-use crate::driver::Driver;
 
 /// # Datagrams
 /// Over UDP only.
@@ -31,12 +30,9 @@ impl Connection {
     /// Waits for a datagram, copies it to the front of `buf`, and returns its length.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`RecvDatagramError`] if `buf` is too short: the datagram stays.
-    /// [`ErrorKind::Unsupported`](io::ErrorKind::Unsupported) over TCP. The [`CloseReason`] when the session has ended and nothing is left.
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput) with the [`RecvDatagramError`] if `buf` is too short, and the datagram
+    /// stays; over TCP, and where the configuration allows none. The [`CloseReason`] when the session has ended and nothing is left.
     pub fn recv_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
-        if matches!(*self.driver, Driver::Tcp(_)) {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
         let to_wait = [RecvDatagramError::Blocked, RecvDatagramError::Closed];
         self.driver.wait(|state| attempt(state.session.recv_datagram(buf), &to_wait))
     }

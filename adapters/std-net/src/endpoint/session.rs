@@ -1,4 +1,4 @@
-//! One session of an endpoint over UDP, as its handles drive it.
+//! One session of an endpoint, as its handles drive it.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -16,8 +16,10 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 /// How long a peer that has not got the close is given to say so, by sending on. Afterwards the thread goes on answering it, for as long
 /// as there is a thread.
 const FAREWELL: Duration = Duration::from_millis(250);
+/// How long a TCP connection may take to end.
+const LINGER: Duration = Duration::from_secs(2);
 
-/// The thread of an endpoint serves it for as long as one of these is there.
+/// The threads of an endpoint serve it for as long as one of these is there.
 pub(crate) struct Anchor(pub(crate) Arc<Hub>);
 
 impl Drop for Anchor {
@@ -27,13 +29,13 @@ impl Drop for Anchor {
 }
 
 /// A session, kept until this is dropped.
-pub(crate) struct UdpSession {
+pub(crate) struct EndpointSession {
     anchor: Arc<Anchor>,
     handle: Handle,
     changed: Arc<Condvar>,
 }
 
-impl UdpSession {
+impl EndpointSession {
     /// A session of the endpoint that has a seat.
     pub(crate) fn new(anchor: &Arc<Anchor>, handle: Handle, changed: Arc<Condvar>) -> Self {
         Self { anchor: Arc::clone(anchor), handle, changed }
@@ -52,7 +54,6 @@ impl UdpSession {
         let mut state = self.hub().lock();
         let outcome = self.show(&mut state, look);
         self.hub().serve(&mut state);
-        self.hub().rouse(&mut state);
         outcome
     }
 
@@ -65,7 +66,6 @@ impl UdpSession {
             let seen = self.events(&state);
             let tried = self.show(&mut state, |mut shown| settled(step(&mut shown), shown.session));
             hub.serve(&mut state);
-            hub.rouse(&mut state);
             match tried {
                 Ok(Some(value)) => {
                     self.changed.notify_all(); // it may be what other threads wait for
@@ -82,18 +82,18 @@ impl UdpSession {
         }
     }
 
-    /// Waits for a while after the end: nobody acknowledges a close, and a peer that has not got it is told again when it sends.
+    /// Waits for a while after the end: over TCP until it is written; over UDP, where nobody acknowledges a close, a peer that has not got
+    /// it is told again when it sends.
     pub(crate) fn wind_up(&self) {
         let hub = self.hub();
         let mut state = hub.lock();
-        let deadline = self.now() + FAREWELL;
+        let deadline = self.now() + if state.carriers.has(self.handle) { LINGER } else { FAREWELL };
         loop {
             hub.serve(&mut state);
-            hub.rouse(&mut state);
             let now = self.now();
             let (is_drained, timer) =
                 self.show(&mut state, |shown| (shown.session.is_drained(), shown.session.poll_timeout()));
-            if is_drained || now >= deadline {
+            if (is_drained && !state.carriers.has(self.handle)) || now >= deadline {
                 return;
             }
             let wait = timer.unwrap_or(deadline).min(deadline).saturating_duration_since(now);
@@ -116,18 +116,18 @@ impl UdpSession {
     }
 }
 
-impl Drop for UdpSession {
+impl Drop for EndpointSession {
     fn drop(&mut self) {
         let hub = self.hub();
         let mut state = hub.lock();
         state.close(hub.clock.now(), self.handle);
         hub.serve(&mut state);
         state.give_up_seat(self.handle);
-        hub.rouse(&mut state);
+        hub.serve(&mut state);
     }
 }
 
-impl fmt::Debug for UdpSession {
+impl fmt::Debug for EndpointSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.hub().lock().endpoint.session(self.handle).fmt(f)
     }
