@@ -127,6 +127,9 @@ async fn datagrams_arrive_or_are_lost() {
         assert_eq!(waiting.await.unwrap(), (b"hello".to_vec(), b"hello".to_vec()));
         assert!(alice.send_datagram(&[0; 2000]).is_err());
         sent.abort();
+        bob.close(7, "enough");
+        let reason = CloseReason::Peer { source: CloseSource::Application, code: 7 };
+        assert_eq!(close_reason(&alice.recv_datagram().await.unwrap_err()), Some(reason), "who waits is woken");
     })
     .await;
 }
