@@ -38,21 +38,6 @@ fn accept(endpoint: &Endpoint) -> Connection {
     connection
 }
 
-/// Messages of all lengths to an echo and back, and an end in order.
-fn talk(connection: &Connection) {
-    connection.set_timeout(Some(HANG));
-    let mut stream = connection.open(Direction::Bidirectional).unwrap();
-    for len in [0, 1, 1000, 16 << 10, 1 << 20, 0] {
-        let message: Vec<u8> = pattern(len as u64).take(len).collect();
-        stream.sender.send(&message).unwrap();
-        assert_eq!(stream.receiver.recv_message(len).unwrap(), Some(message));
-    }
-    stream.sender.finish().unwrap();
-    assert_eq!(stream.receiver.recv_message(0).unwrap(), None);
-    drop(stream);
-    connection.shutdown().unwrap();
-}
-
 #[test]
 fn one_endpoint_talks_over_both_carriers() {
     let (bob, bob_udp, bob_tcp) = bob(EndpointLimits::default());
@@ -62,8 +47,7 @@ fn one_endpoint_talks_over_both_carriers() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let connection = accept(&bob);
-                serve_echo(&connection);
-                connection.shutdown().unwrap();
+                listen(&connection);
                 assert!(connection.wait_closed().unwrap().is_orderly());
                 assert!(connection.inspect(|session| session.stats().packets_sent) > 0, "figures stay");
             });
@@ -90,9 +74,7 @@ fn an_endpoint_can_do_without_a_socket() {
         scope.spawn(|| {
             let incoming = bob.accept().unwrap();
             assert_eq!(incoming.remote_addr().ip(), bob_tcp.ip());
-            let connection = incoming.accept(&mut ()).unwrap();
-            serve_echo(&connection);
-            connection.shutdown().unwrap();
+            listen(&incoming.accept(&mut ()).unwrap());
         });
         let tcp = TcpStream::connect(bob_tcp).unwrap();
         talk(&near.connect_tcp(tcp, Arc::new(client()), Expect::Pinned(id(BOB)), &mut ()).unwrap());
@@ -110,11 +92,7 @@ fn a_peer_that_takes_nothing_stops_nobody() {
     let outcome = (0..64).try_for_each(|_| stream.sender.send(&vec![7; 1 << 20]));
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::TimedOut);
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let connection = accept(&bob);
-            serve_echo(&connection);
-            connection.shutdown().unwrap();
-        });
+        scope.spawn(|| listen(&accept(&bob)));
         talk(&over_tcp(ALICE, bob_tcp).unwrap());
     });
     lazy.set_timeout(Some(HANG));
@@ -192,11 +170,7 @@ fn strangers_over_tcp_have_a_limit_and_a_deadline() {
         assert!(matches!(ended, Ok(0)) || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     }
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let connection = accept(&bob);
-            serve_echo(&connection);
-            connection.shutdown().unwrap();
-        });
+        scope.spawn(|| listen(&accept(&bob)));
         talk(&over_tcp(ALICE, at).unwrap());
     });
 }
@@ -299,11 +273,7 @@ fn connected_sockets_talk_to_each_other_and_to_nobody_else() {
     let near = Endpoint::new(near, EndpointConfig::new()).unwrap();
     let bob = Endpoint::new(far, EndpointConfig::new().with_server(Arc::new(server()))).unwrap();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let connection = accept(&bob);
-            serve_echo(&connection);
-            connection.shutdown().unwrap();
-        });
+        scope.spawn(|| listen(&accept(&bob)));
         talk(&near.connect(far_at, Arc::new(client()), Expect::Pinned(id(BOB)), &mut ()).unwrap());
     });
     let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

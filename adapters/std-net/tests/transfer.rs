@@ -11,21 +11,8 @@ use common::*;
 fn messages_come_back_from_an_echo() {
     let (alice, bob) = connect();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            serve_echo(&bob);
-            bob.shutdown().unwrap();
-        });
-        let mut stream = alice.open(Direction::Bidirectional).unwrap();
-        for len in [0, 1, 1000, 16 << 10, 1 << 20, 0] {
-            let message: Vec<u8> = pattern(len as u64).take(len).collect();
-            stream.sender.send(&message).unwrap();
-            assert_eq!(stream.receiver.recv_message(len).unwrap(), Some(message));
-        }
-        stream.sender.finish().unwrap();
-        assert_eq!(stream.receiver.recv_message(0).unwrap(), None);
-        assert_eq!(stream.receiver.recv_message(0).unwrap(), None, "the end stays");
-        drop(stream);
-        alice.shutdown().unwrap();
+        scope.spawn(|| listen(&bob));
+        talk(&alice);
     });
 }
 

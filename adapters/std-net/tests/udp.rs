@@ -45,20 +45,8 @@ fn messages_come_back_from_an_echo_and_both_ends_end_in_order() {
     let (alice, bob) = connect_udp();
     assert_eq!((alice.handshake().peer, bob.handshake().peer), (id(BOB), id(ALICE)));
     thread::scope(|scope| {
-        scope.spawn(|| {
-            serve_echo(&bob);
-            bob.shutdown().unwrap();
-        });
-        let mut stream = alice.open(Direction::Bidirectional).unwrap();
-        for len in [0, 1, 1000, 16 << 10, 1 << 20, 0] {
-            let message: Vec<u8> = pattern(len as u64).take(len).collect();
-            stream.sender.send(&message).unwrap();
-            assert_eq!(stream.receiver.recv_message(len).unwrap(), Some(message));
-        }
-        stream.sender.finish().unwrap();
-        assert_eq!(stream.receiver.recv_message(0).unwrap(), None);
-        drop(stream);
-        alice.shutdown().unwrap();
+        scope.spawn(|| listen(&bob));
+        talk(&alice);
     });
     for connection in [&alice, &bob] {
         assert!(connection.wait_closed().unwrap().is_orderly());
@@ -93,10 +81,7 @@ fn threads_send_both_ways_on_streams_of_their_own() {
     const LEN: usize = 1 << 20;
     let (alice, bob) = connect_udp();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            serve_echo(&bob);
-            bob.shutdown().unwrap();
-        });
+        scope.spawn(|| listen(&bob));
         thread::scope(|scope| {
             for seed in 0..8 {
                 let alice = alice.clone();
@@ -122,10 +107,7 @@ fn two_clients_are_served_at_once_behind_one_socket() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                let connection = bob.accept().unwrap().accept(&mut ()).unwrap();
-                connection.set_timeout(Some(HANG));
-                serve_echo(&connection);
-                connection.shutdown().unwrap();
+                listen(&bob.accept().unwrap().accept(&mut ()).unwrap());
             });
         }
         let [alice, eve] = [ALICE, EVE].map(|name| call(&near, &bob, ClientConfig::new(key(name), "test/1")).unwrap());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aitcp::crypto::keygen::IdentityKey;
 use aitcp::crypto::rustcrypto::RustCrypto;
-use aitcp::{Admission, ClientConfig, Expect, PeerId, ServerConfig};
+use aitcp::{Admission, ClientConfig, Direction, Expect, PeerId, ServerConfig};
 use aitcp_std::Connection;
 
 /// Longer than anything takes that works.
@@ -72,6 +72,29 @@ pub(crate) fn serve_echo(connection: &Connection) {
             });
         }
     });
+}
+
+/// Messages of all lengths to an echo and back, and an end in order.
+pub(crate) fn talk(connection: &Connection) {
+    connection.set_timeout(Some(HANG));
+    let mut stream = connection.open(Direction::Bidirectional).unwrap();
+    for len in [0, 1, 1000, 16 << 10, 1 << 20, 0] {
+        let message: Vec<u8> = pattern(len as u64).take(len).collect();
+        stream.sender.send(&message).unwrap();
+        assert_eq!(stream.receiver.recv_message(len).unwrap(), Some(message));
+    }
+    stream.sender.finish().unwrap();
+    assert_eq!(stream.receiver.recv_message(0).unwrap(), None);
+    assert_eq!(stream.receiver.recv_message(0).unwrap(), None, "the end stays");
+    drop(stream);
+    connection.shutdown().unwrap();
+}
+
+/// The other end of [`talk`].
+pub(crate) fn listen(connection: &Connection) {
+    connection.set_timeout(Some(HANG));
+    serve_echo(connection);
+    connection.shutdown().unwrap();
 }
 
 /// Bytes that differ from place to place and from seed to seed.
