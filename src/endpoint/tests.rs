@@ -1,5 +1,7 @@
 //! What cannot be seen from outside: that nothing is looked for.
 
+extern crate std;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -30,21 +32,73 @@ fn idle_sessions(count: u64) -> Endpoint<u64> {
     endpoint
 }
 
+/// Sessions that clients have begun, and that have gone quiet. The clients are forgotten then.
+fn established_sessions(count: u32) -> Endpoint<u64> {
+    let key = |name| IdentityKey::from_seed(&RustCrypto, [name; 32]).unwrap();
+    let suites = [crate::Suite::X25519ChaCha20Poly1305];
+    let timeouts = Timeouts { datagram_idle: Some(Duration::from_secs(3_600)), ..Timeouts::default() };
+    let server = ServerConfig::new(key(2), crate::Admission::Any, &["test/1"]);
+    let server = server.with_suites(&suites).with_timeouts(timeouts);
+    let client = ClientConfig::new(key(1), "test/1").with_suites(&suites).with_timeouts(timeouts);
+    let (client, expect) = (Arc::new(client), Expect::Pinned(key(2).peer_id()));
+    let mut config = EndpointConfig::new().with_server(Arc::new(server));
+    (config.limits.sessions, config.limits.sessions_per_peer) = (count, count);
+    (config.limits.retry, config.limits.half_opens_per_address) = (Retry::Never, BATCH);
+    config.limits.without_cookie = Rate { per_second: count, burst: count };
+    let mut endpoint = Endpoint::new(NOW, config, Seed::new([1; 32]).unwrap()).unwrap();
+    let mut now = NOW;
+    for batch in 0..count / BATCH {
+        let seed = (2_u128 + u128::from(batch)).to_le_bytes();
+        let seed = Seed::new([seed, seed].concat().try_into().unwrap()).unwrap();
+        let mut clients = Endpoint::new(now, EndpointConfig::new(), seed).unwrap();
+        for _ in 0..BATCH {
+            clients.connect(now, Arc::clone(&client), expect, 0).unwrap();
+        }
+        // What waits is acknowledged in time, and the path's MTU found.
+        for _ in 0..12 {
+            carry(&mut clients, &mut endpoint, now);
+            carry(&mut endpoint, &mut clients, now);
+            now = now + Duration::from_millis(30);
+            [&mut clients, &mut endpoint].iter_mut().for_each(|end| end.handle_timeout(now));
+        }
+    }
+    endpoint
+}
+
+const BATCH: u32 = 100;
+
+fn carry(from: &mut Endpoint<u64>, to: &mut Endpoint<u64>, now: Instant) {
+    let mut room = [0; 1_452];
+    while let Some((_, transmit)) = from.poll_transmit(now, &mut room).unwrap() {
+        for datagram in room[..transmit.len].chunks_mut(transmit.segment.unwrap_or(transmit.len)) {
+            to.handle_datagram(now, 0, crate::EcnCodepoint::NotEct, datagram);
+        }
+    }
+    while to.poll_event().is_some() {}
+}
+
 fn has_nothing_to_do(agenda: &Agenda) -> bool {
     agenda.datagrams.is_empty() && agenda.streams.is_empty() && agenda.events.is_empty()
 }
 
-/// Every poll begins with its queue, and what is not in it is not touched.
+/// Every poll begins with its queue, and what is not in it is not touched: with 100,000 sessions as with one.
 #[test]
 fn idle_sessions_are_in_no_queue() {
-    let mut endpoint = idle_sessions(2_000);
+    let full = std::env::var("AITCP_CAMPAIGN").is_ok_and(|value| value == "full");
+    let count = if full { 100_000 } else { 1_000 };
+    let mut endpoint = established_sessions(count);
+    assert_eq!((endpoint.stats().sessions, endpoint.stats().half_opens), (count, 0));
     assert!(has_nothing_to_do(&endpoint.agenda));
-    assert_eq!(endpoint.agenda.deadlines.len(), 2_000, "one deadline for each, whatever they have");
-    let handle = endpoint.handles().nth(1_234).unwrap();
-    drop(endpoint.session_mut(NOW, handle));
+    assert_eq!(endpoint.agenda.deadlines.len(), count as usize, "one deadline for each, whatever they have");
+    let (now, handle) = (endpoint.now, endpoint.handles().nth(count as usize / 2).unwrap());
+    drop(endpoint.session_mut(now, handle));
     assert_eq!((endpoint.agenda.datagrams.len(), endpoint.agenda.events.len()), (1, 1));
-    assert_eq!((endpoint.poll_event(), endpoint.poll_transmit(NOW, &mut [0; 1_452]).unwrap()), (None, None));
+    assert_eq!((endpoint.poll_event(), endpoint.poll_transmit(now, &mut [0; 1_452]).unwrap()), (None, None));
     assert!(has_nothing_to_do(&endpoint.agenda));
+    // The next deadline is one session's.
+    let at = endpoint.poll_timeout().unwrap();
+    endpoint.handle_timeout(at);
+    assert!(endpoint.agenda.datagrams.len() <= BATCH);
 }
 
 #[test]

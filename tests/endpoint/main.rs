@@ -5,6 +5,7 @@ mod admission;
 mod carriers;
 mod life;
 mod network;
+mod replays;
 
 use std::sync::Arc;
 
