@@ -139,6 +139,18 @@ fn marks_halve_the_window_once_per_round_trip() {
     assert!(stats.is_ecn_capable && recovery.ecn() == EcnCodepoint::Ect0);
 }
 
+/// Else no probe would ever follow it.
+#[test]
+fn a_probe_of_the_mtu_that_gives_way_is_lost() {
+    let mut recovery = Recovery::new(&Start { max_mtu: 1_472, max_packets: 8, ..START });
+    let mut owner = Owner::default();
+    let probe = recovery.mtu_probe_due(at(0)).unwrap();
+    recovery.on_sent(Departure { size: probe, is_padded: true, is_mtu_probe: true, ..DATA }, [], at(0));
+    assert_eq!(fill(&mut recovery, at(0)), 7);
+    recovery.make_room(at(2_000), &mut owner);
+    assert_eq!((recovery.mtu_probe_due(at(2_000)), owner.lost.len()), (Some(probe), 0));
+}
+
 #[test]
 fn persistent_congestion_leaves_two_packets() {
     let mut recovery = Recovery::new(&START);
