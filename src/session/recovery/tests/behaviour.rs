@@ -173,6 +173,20 @@ fn what_only_acknowledges_counts_for_nothing() {
     assert_eq!(recovery.may_send(BASE_MTU, at(0)), Leave::Now);
 }
 
+/// Nobody acknowledges them, so that nothing else would make room, and the link would be silent for ever.
+#[test]
+fn acknowledgements_behind_a_packet_in_flight_do_not_fill_the_table_for_good() {
+    let mut recovery = Recovery::new(&Start { max_packets: 64, random: 62, ..START });
+    recovery.on_sent(DATA, [0], at(0));
+    while recovery.has_room() {
+        // The last number that there is room for is left out, and has a place as well.
+        recovery.next_number(at(0), || 62);
+        recovery.on_sent(Departure { size: 60, ack_eliciting: false, ..DATA }, [1], at(0));
+    }
+    recovery.on_ack(range(3, 3), Duration::ZERO, None, at(50), &mut Owner::default()).unwrap();
+    assert_eq!((recovery.has_room(), recovery.may_send(BASE_MTU, at(50))), (true, Leave::Now));
+}
+
 #[test]
 fn another_path_begins_anew() {
     let mut recovery = Recovery::new(&Start { max_mtu: 1_472, ..START });
