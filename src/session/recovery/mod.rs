@@ -30,6 +30,8 @@ mod congestion_control;
 mod cubic;
 mod current_path;
 mod ecn;
+#[cfg(feature = "testing")]
+pub mod exerciser;
 mod loss_detection;
 mod new_reno;
 mod pacer;
