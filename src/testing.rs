@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::session::Session;
+pub use crate::session::exerciser as recovery;
 
 /// A hash of everything that decides what a session does next: phase, numbers, timers, streams, what waits to be sent or told.
 ///

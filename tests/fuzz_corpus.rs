@@ -9,7 +9,12 @@ use std::panic::catch_unwind;
 use std::path::PathBuf;
 
 use aitcp_testkit::fuzz::TARGETS;
+use aitcp_testkit::heap::CountingAllocator;
 use aitcp_testkit::{Rng, campaign};
+
+/// Targets look at how much is held.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn the_corpora_find_nothing() {
@@ -48,7 +53,7 @@ fn inputs_that_are_cut_short_find_nothing() {
 fn inputs_that_are_mutated_at_random_find_nothing() {
     for target in TARGETS {
         let seeds = (target.seeds)();
-        for case in 0..campaign(10_000) {
+        for case in 0..campaign(target.cases) {
             let mut rng = Rng::new(case as u64);
             let mut input = seeds[rng.below(seeds.len())].1.clone();
             for _ in 0..=rng.below(6) {

@@ -99,6 +99,7 @@ impl<A: Address> Endpoint<A> {
                 connection_id: Some(id),
                 hello: Some(hash),
                 is_half_open: true,
+                begun_at: Some(from.remote),
                 is_announced: false,
                 is_held: false,
                 has_ended_carrier: false,

@@ -118,7 +118,7 @@ impl<A: Address> Endpoint<A> {
         let Some(hosted) = self.sessions.get_mut(handle) else { return };
         if hosted.is_half_open && !hosted.session.is_in_handshake() {
             hosted.is_half_open = false;
-            self.gate.leave(hosted.paths.first().map(|first| first.remote));
+            self.gate.leave(hosted.begun_at);
         }
         let peer = hosted.session.living_peer();
         if peer != hosted.peer {
@@ -149,7 +149,7 @@ impl<A: Address> Endpoint<A> {
             self.routes.remove_hello(&hello, place);
         }
         if hosted.is_half_open {
-            self.gate.leave(hosted.paths.first().map(|first| first.remote));
+            self.gate.leave(hosted.begun_at);
         }
         if let Some(peer) = hosted.peer {
             self.by_peer.remove(&(peer, place));

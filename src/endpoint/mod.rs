@@ -161,6 +161,8 @@ struct Hosted<A> {
     hello: Option<[u8; HASH_LEN]>,
     /// It counts as half-open.
     is_half_open: bool,
+    /// The address that it counts for as such: its Hello may have come again from another one since.
+    begun_at: Option<A>,
     /// The peer that it counts for.
     peer: Option<PeerId>,
     /// The application knows the handle.
@@ -351,6 +353,7 @@ impl<A: Address> Hosted<A> {
             connection_id: None,
             hello: None,
             is_half_open: false,
+            begun_at: None,
             peer: None,
             is_announced: true,
             is_held: false,

@@ -37,6 +37,8 @@ pub use datagram::{Meta, PathId};
 pub use handshake::HandshakeInfo;
 pub use owner::Owner;
 pub use receive::StreamInput;
+#[cfg(feature = "testing")]
+pub use recovery::exerciser;
 pub use stats::{PathStats, Stats};
 pub use streams::Received;
 pub(crate) use streams::Streams;

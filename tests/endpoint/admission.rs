@@ -163,6 +163,21 @@ fn an_address_has_so_many_handshakes_and_others_have_theirs() {
     assert_eq!(two.up(CLIENT + 1, &hellos[3]), Disposition::Handled);
 }
 
+/// Copies of its Hello from elsewhere change nothing about what an address has.
+#[test]
+fn a_handshake_counts_for_the_address_that_began_it_until_it_ends() {
+    let mut two = Two::new(serving(limits(|limits| (limits.half_opens_per_address, limits.retry) = (1, Retry::Never))));
+    (2..=3).for_each(|identity| _ = two.connect(identity));
+    let hellos = two.said_by_client();
+    assert_eq!(two.up(CLIENT, &hellos[0]), Disposition::Handled);
+    assert_eq!(two.up(CLIENT + 1, &hellos[0]), Disposition::Handled);
+    assert_eq!(two.up(CLIENT, &hellos[1]), Disposition::Discarded(Discarded::Busy));
+    two.now = two.server.poll_timeout().unwrap();
+    two.server.handle_timeout(two.now);
+    assert_eq!(two.server.stats().half_opens, 0);
+    assert_eq!(two.up(CLIENT, &hellos[1]), Disposition::Handled);
+}
+
 #[test]
 fn half_of_what_an_address_may_have_is_for_who_is_there() {
     let mut two = Two::new(serving(limits(|limits| limits.half_opens_per_address = 2)));

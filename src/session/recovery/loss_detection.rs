@@ -240,10 +240,16 @@ impl<R: Copy> LossDetection<R> {
     }
 
     /// Where the table is full and a probe has to be sent all the same, lets go of the packets that have waited longest: what they carry
-    /// is told as lost.
+    /// is told as lost. They say nothing of the path, but that a probe of its MTU is not waited for any more.
     pub(crate) fn make_room(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
         while self.sent.is_full() && self.sent.first_number() < self.sent.next_number() {
-            self.sent.lose(self.sent.first_number(), |_, records| records.for_each(|&record| visitor.lost(record)));
+            let number = self.sent.first_number();
+            self.sent.lose(number, |packet, records| {
+                if packet.mtu_probe {
+                    visitor.packet_lost(number, &packet);
+                }
+                records.for_each(|&record| visitor.lost(record));
+            });
             self.sent.retire(now);
         }
     }

@@ -30,6 +30,8 @@ mod congestion_control;
 mod cubic;
 mod current_path;
 mod ecn;
+#[cfg(feature = "testing")]
+pub mod exerciser;
 mod loss_detection;
 mod new_reno;
 mod pacer;
@@ -275,7 +277,7 @@ impl<R: Copy> Recovery<R> {
 
     /// Makes room for a probe in a table that is full: hands back, as lost, what the packets carry that have waited longest.
     pub(crate) fn make_room(&mut self, now: Instant, visitor: &mut impl Visitor<R>) {
-        self.loss.make_room(now, visitor);
+        self.loss.make_room(now, &mut Ledger::new(&mut self.path, visitor, now));
     }
 
     /// How long an acknowledgement may take: what other timers are multiples of.

@@ -255,6 +255,12 @@ impl<R: Copy> SentPackets<R> {
     /// Lets go of packets whose story is over. Lost ones are kept a while, up to those sent before `lost_before`, because their
     /// acknowledgement may be on its way; but not when the table is half full.
     pub(crate) fn retire(&mut self, lost_before: Instant) {
+        self.forget_over(lost_before);
+        // Behind what was waited for there may be nothing that anything is waited for: a table full of that would stay full.
+        self.forget_quiet();
+    }
+
+    fn forget_over(&mut self, lost_before: Instant) {
         while let Some(front) = self.packets.front() {
             let is_crowded = self.packets.len() > self.limit / 2 || self.records.len() > self.max_records() / 2;
             let is_over = match front.state {

@@ -139,6 +139,18 @@ fn marks_halve_the_window_once_per_round_trip() {
     assert!(stats.is_ecn_capable && recovery.ecn() == EcnCodepoint::Ect0);
 }
 
+/// Else no probe would ever follow it.
+#[test]
+fn a_probe_of_the_mtu_that_gives_way_is_lost() {
+    let mut recovery = Recovery::new(&Start { max_mtu: 1_472, max_packets: 8, ..START });
+    let mut owner = Owner::default();
+    let probe = recovery.mtu_probe_due(at(0)).unwrap();
+    recovery.on_sent(Departure { size: probe, is_padded: true, is_mtu_probe: true, ..DATA }, [], at(0));
+    assert_eq!(fill(&mut recovery, at(0)), 7);
+    recovery.make_room(at(2_000), &mut owner);
+    assert_eq!((recovery.mtu_probe_due(at(2_000)), owner.lost.len()), (Some(probe), 0));
+}
+
 #[test]
 fn persistent_congestion_leaves_two_packets() {
     let mut recovery = Recovery::new(&START);
@@ -159,6 +171,20 @@ fn what_only_acknowledges_counts_for_nothing() {
     assert_eq!((recovery.stats().bytes_in_flight, recovery.deadline()), (0, None));
     assert!(recovery.has_room());
     assert_eq!(recovery.may_send(BASE_MTU, at(0)), Leave::Now);
+}
+
+/// Nobody acknowledges them, so that nothing else would make room, and the link would be silent for ever.
+#[test]
+fn acknowledgements_behind_a_packet_in_flight_do_not_fill_the_table_for_good() {
+    let mut recovery = Recovery::new(&Start { max_packets: 64, random: 62, ..START });
+    recovery.on_sent(DATA, [0], at(0));
+    while recovery.has_room() {
+        // The last number that there is room for is left out, and has a place as well.
+        recovery.next_number(at(0), || 62);
+        recovery.on_sent(Departure { size: 60, ack_eliciting: false, ..DATA }, [1], at(0));
+    }
+    recovery.on_ack(range(3, 3), Duration::ZERO, None, at(50), &mut Owner::default()).unwrap();
+    assert_eq!((recovery.has_room(), recovery.may_send(BASE_MTU, at(50))), (true, Leave::Now));
 }
 
 #[test]

@@ -35,6 +35,12 @@ impl<'a> Input<'a> {
         bytes
     }
 
+    /// Bytes after their length, of which most are short.
+    pub(super) fn bytes_of_some_length(&mut self) -> Vec<u8> {
+        let len = usize::try_from(self.number()).unwrap_or(usize::MAX);
+        self.bytes(len).to_vec()
+    }
+
     pub(super) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
