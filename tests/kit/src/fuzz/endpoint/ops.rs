@@ -207,8 +207,14 @@ impl World {
                 match what >> 4 {
                     0 => self.with_session(handle, |session, now| session.decide(now, Verdict::Accept)),
                     1 => self.with_session(handle, |session, now| session.decide(now, Verdict::Refuse)),
-                    2 => drop(self.watch(|endpoint, _| endpoint.hold(handle))),
-                    3 => self.watch(|endpoint, _| endpoint.release(handle)),
+                    2 => {
+                        self.known.held(handle, true);
+                        self.watch(|endpoint, _| endpoint.hold(handle));
+                    }
+                    3 => {
+                        self.known.held(handle, false);
+                        self.watch(|endpoint, _| endpoint.release(handle));
+                    }
                     _ => self.with_session(handle, |session, now| say(session, now, what)),
                 }
             }

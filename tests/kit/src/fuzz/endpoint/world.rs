@@ -355,6 +355,7 @@ impl World {
         self.peers.clear();
         let all: Vec<_> = self.known.alive().collect();
         for handle in all {
+            self.known.held(handle, false);
             self.watch(|endpoint, _| endpoint.release(handle));
         }
         for handle in self.known.on_stream() {
