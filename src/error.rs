@@ -284,6 +284,32 @@ error_texts!(RecvDatagramError {
     Self::Closed => "the session has ended";
 });
 
+/// Bytes that are no ticket, or no ticket keys. Begin without, or with new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketError;
+
+error_texts!(TicketError {
+    Self => "no ticket, or no ticket keys, in these bytes";
+});
+
+/// Why [`Session::issue_ticket`](crate::Session::issue_ticket) gave none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IssueTicketError {
+    /// The session is not established, or not any more.
+    NotEstablished,
+    /// Tickets are given by responders whose configuration [allows them](crate::ServerConfig::with_tickets).
+    Unsupported,
+    /// The peer has not taken earlier ones yet. Try later, or leave it.
+    Blocked,
+}
+
+error_texts!(IssueTicketError {
+    Self::NotEstablished => "the session is not established";
+    Self::Unsupported => "no tickets are given here";
+    Self::Blocked => "earlier tickets are still on their way";
+});
+
 /// Why [`Session::export`](crate::Session::export) gave no keying material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -18,6 +18,9 @@ pub enum Event {
     /// The handshake waits for a signature over [`Session::to_sign`](crate::Session::to_sign), to be given to
     /// [`Session::provide_signature`](crate::Session::provide_signature).
     SignatureWanted,
+    /// Responder only: the initiator wants to resume a session, and the handshake waits for
+    /// [`Session::answer_ticket`](crate::Session::answer_ticket).
+    TicketPresented,
     /// Both ends are authenticated and, at the responder, admitted: streams can be opened.
     Established,
     /// Initiator only: the responder's first packet under the session's keys has come, so it has admitted this peer.
@@ -39,6 +42,8 @@ pub enum Event {
     },
     /// The peer's limit has grown: [`open`](crate::Session::open) in this direction, refused before, can succeed.
     StreamsAvailable(Direction),
+    /// Initiator only: the responder has given a ticket: fetch it with [`take_ticket`](crate::Session::take_ticket).
+    TicketReceived,
     /// Best-effort datagrams have come: fetch them with [`recv_datagram`](crate::Session::recv_datagram).
     DatagramsReadable,
     /// The peer takes no new streams and closes once the open ones are done.

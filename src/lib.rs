@@ -140,6 +140,7 @@ mod ledger;
 mod link;
 mod packet;
 mod role;
+mod secret_bytes;
 mod seed;
 mod session;
 mod stream_id;
@@ -163,19 +164,21 @@ pub use endpoint::{
 #[cfg(feature = "endpoint")]
 pub use error::{BeginError, TooManyRevoked};
 pub use error::{
-    BufferTooSmall, ConfigError, ExportError, FinishError, OpenError, RecvDatagramError, RecvError, SendDatagramError,
-    SendError, SignatureRejected, StreamError,
+    BufferTooSmall, ConfigError, ExportError, FinishError, IssueTicketError, OpenError, RecvDatagramError, RecvError,
+    SendDatagramError, SendError, SignatureRejected, StreamError, TicketError,
 };
 pub use event::{CloseReason, CloseSource, Event, PeerIncompatible, PeerMisbehaved, ProtocolCode, RefuseCode};
 pub use identity::{PeerId, PeerIdError};
 #[cfg(feature = "keylog")]
 pub use keylog::KeyLog;
 pub use ledger::Ledger;
+pub use link::Ticket;
 pub use role::Role;
+pub use secret_bytes::SecretBytes;
 pub use seed::{Seed, SeedError};
 pub use session::{
     Ending, HandshakeInfo, MIN_TRANSMIT, Meta, Owner, PathId, PathStats, Received, Session, Stats, StreamInput,
-    Transmit,
+    TicketKeys, Transmit,
 };
 pub use stream_id::{Direction, StreamId};
 pub use time::Instant;

@@ -291,7 +291,8 @@ fn what_goes_beyond_credit_ends_the_session() {
         ((streams + 1) << 2, 0, Some(ProtocolCode::StreamLimit)),
         (((1 << 60) - 1) << 2, 0, Some(ProtocolCode::StreamLimit)),
         (1 << 62, 0, Some(ProtocolCode::Forbidden)),
-        (0, 0, Some(ProtocolCode::Forbidden)),
+        (0, 0, None), // the link's own
+        (1, 0, Some(ProtocolCode::Forbidden)),
         (5, 0, Some(ProtocolCode::StreamState)),
     ];
     for (stream, offset, code) in cases {

@@ -217,7 +217,8 @@ fn numbers_at_the_end_of_their_range_are_judged_like_others() {
     assert_eq!(close(&data(3 << 2, 0)), None);
     assert_eq!(close(&data(4 << 2, 0)), rule(ProtocolCode::StreamLimit));
     assert_eq!(close(&data(((1 << 60) - 1) << 2, 0)), rule(ProtocolCode::StreamLimit));
-    for stream in [0, 1, 2, 3, 1 << 62, u64::MAX] {
+    assert_eq!(close(&data(0, 0)), None, "the link's own");
+    for stream in [1, 2, 3, 1 << 62, u64::MAX] {
         assert_eq!(close(&data(stream, 0)), rule(ProtocolCode::Forbidden), "{stream}");
     }
     assert_eq!(close(&data(4, 1 << 62)), rule(ProtocolCode::Forbidden));

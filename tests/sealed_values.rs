@@ -294,7 +294,10 @@ fn numbers_of_streams() {
             let what = format!("stream {number}, {state:?}");
             if is_fragment {
                 let payload = Payload::fragment(number, 0, b"x", Fragment::END_OF_MESSAGE);
-                check_in(state, &mut state.reach(), &payload, judge(false), &what);
+                // What comes on the link's own stream has rules of its own (8.11).
+                if number > 0 {
+                    check_in(state, &mut state.reach(), &payload, judge(false), &what);
+                }
                 continue;
             }
             for code in [Control::CREDIT, Control::RESET, Control::STOP] {

@@ -28,7 +28,7 @@ use crate::identity::PeerId;
 use crate::keylog::KeyLog;
 use crate::packet::validator::MAX_HANDSHAKE_PACKET;
 use crate::role::Role;
-use crate::wire::packet_builder::Auth;
+use crate::wire::packet_builder::{Auth, Identity};
 use crate::wire::{Framing, Params};
 
 /// The longest name of an application protocol, in bytes of UTF-8.
@@ -256,11 +256,8 @@ impl Shared {
             return Err(ConfigError::NoSuiteForMtu);
         }
         let identity = self.signer.peer_id();
-        let auth = Auth {
-            params: self.params(Framing::Datagram),
-            identity: identity.as_bytes(),
-            credentials: &self.credentials,
-        };
+        let identity = Identity { key: identity.as_bytes(), credentials: &self.credentials };
+        let auth = Auth { params: self.params(Framing::Datagram), identity: Some(identity) };
         let longest = auth.build(role, NonZeroU64::MAX, 0).packet_len();
         let fits = carrier.handshake_mtu().is_none_or(|most| longest <= usize::from(most));
         if fits { Ok(()) } else { Err(ConfigError::CredentialsForMtu) }

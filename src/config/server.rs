@@ -36,6 +36,8 @@ pub struct ServerConfig {
     pub(crate) app_protocols: Vec<String>,
     pub(crate) realms: Vec<String>,
     pub(crate) require_tag: bool,
+    /// The policy epoch of the tickets that are taken; `None` if none are.
+    pub(crate) tickets: Option<u64>,
 }
 
 impl ServerConfig {
@@ -60,6 +62,7 @@ impl ServerConfig {
             app_protocols: app_protocols.iter().map(ToString::to_string).collect(),
             realms: Vec::from([String::new()]),
             require_tag: false,
+            tickets: None,
         }
     }
 
@@ -74,6 +77,18 @@ impl ServerConfig {
     #[must_use]
     pub fn with_required_tag(mut self, require_tag: bool) -> Self {
         self.require_tag = require_tag;
+        self
+    }
+
+    /// Lets initiators resume sessions with tickets, which spare both ends a signature and its check. Off by default.
+    ///
+    /// A ticket counts only under the policy epoch that it was made under: another number makes all earlier ones worthless. Who is let in
+    /// is asked again in any case. Whoever has the [`TicketKeys`](crate::TicketKeys) opens tickets and makes them: an
+    /// [`Endpoint`](crate::Endpoint) does by itself; the owner of a bare session answers
+    /// [`Event::TicketPresented`](crate::Event::TicketPresented).
+    #[must_use]
+    pub fn with_tickets(mut self, policy_epoch: u64) -> Self {
+        self.tickets = Some(policy_epoch);
         self
     }
 

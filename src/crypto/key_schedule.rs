@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! EarlySecret ──X25519──> HandshakeSecret ──ML-KEM──> MasterSecret ──TH(..InitiatorAuth)──> ApplicationSecrets
-//!                           "i hs" "r hs"              "i auth"                              "i ap" "r ap" "exporter"
+//!   "binder"                "i hs" "r hs"              "i auth"                              "i ap" "r ap" "exporter" "resumption"
 //! ```
 //!
 //! Each stage consumes the one before, so a secret is gone once nothing more can come from it.
@@ -22,11 +22,47 @@ use crate::role::Role;
 /// The hash of a transcript up to some point.
 pub(crate) type TranscriptHash = [u8; HASH_LEN];
 
+/// What two ends share that were connected before: it stands for their identities (R-10.2-1).
+#[derive(Clone, Debug)]
+pub(crate) struct Psk(Secret);
+
+impl Psk {
+    /// One that was kept.
+    pub(crate) fn from_bytes(bytes: &[u8; HASH_LEN]) -> Self {
+        Self(Secret(*bytes))
+    }
+
+    /// To be kept where nobody else reads it.
+    pub(crate) fn as_bytes(&self) -> &[u8; HASH_LEN] {
+        &self.0.0
+    }
+}
+
 /// The secret that a handshake starts from: that of a session to resume, or none.
 #[derive(Debug)]
 pub(crate) struct EarlySecret(Secret);
 
 impl EarlySecret {
+    /// Starts from what both ends have from before.
+    pub(crate) fn with_psk(psk: &Psk) -> Self {
+        Self(Secret::extract(&ZEROS, psk.as_bytes()))
+    }
+
+    /// That the sender of a Hello holds the PSK, from the hash of everything before the binder (R-10.3-1).
+    pub(crate) fn binder(&self, hello_hash: &TranscriptHash) -> [u8; HASH_LEN] {
+        let base = self.0.derive(Label::Binder, &sha256(&[]));
+        let key: Zeroizing<[u8; 32]> = base.expand_label(Label::Finished, &[]);
+        hmac(&*key, &[hello_hash])
+    }
+
+    /// Checks a binder.
+    ///
+    /// # Errors
+    /// [`Rejected`] if it is not the one for this PSK and Hello.
+    pub(crate) fn verify_binder(&self, hello_hash: &TranscriptHash, received: &[u8; HASH_LEN]) -> Result<(), Rejected> {
+        check_equal(&self.binder(hello_hash), received)
+    }
+
     /// Starts without a secret known from before.
     pub(crate) fn without_psk() -> Self {
         Self(Secret::extract(&ZEROS, &ZEROS))
@@ -81,6 +117,7 @@ impl MasterSecret {
             initiator: TrafficSecret(derive(Label::InitiatorApplication)),
             responder: TrafficSecret(derive(Label::ResponderApplication)),
             exporter: Exporter(derive(Label::Exporter)),
+            resumption: ResumptionSecret(derive(Label::Resumption)),
         }
     }
 }
@@ -94,6 +131,19 @@ pub(crate) struct ApplicationSecrets {
     pub(crate) responder: TrafficSecret,
     /// For keys that the application asks for.
     pub(crate) exporter: Exporter,
+    /// For the PSKs of tickets.
+    pub(crate) resumption: ResumptionSecret,
+}
+
+/// What the PSKs of a link's tickets come from.
+#[derive(Debug)]
+pub(crate) struct ResumptionSecret(Secret);
+
+impl ResumptionSecret {
+    /// The PSK of the ticket with this nonce (R-10.2-1). Each ticket of a link has its own.
+    pub(crate) fn psk(&self, nonce: u64) -> Psk {
+        Psk(Secret(*self.0.expand_label(Label::Ticket, &nonce.to_le_bytes())))
+    }
 }
 
 /// The secret of one sender in one epoch, and what is made from it (R-5.2-3).
@@ -182,7 +232,7 @@ impl Exporter {
 pub(crate) struct TooLong;
 
 /// Thirty-two secret bytes, wiped when dropped and never shown.
-#[derive(Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 struct Secret([u8; HASH_LEN]);
 
 impl Secret {
@@ -220,6 +270,7 @@ const ZEROS: [u8; HASH_LEN] = [0; HASH_LEN];
 /// Every label in use (R-5.2-2). What each protects is in the specification's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
+    Binder,
     Derived,
     InitiatorHandshake,
     ResponderHandshake,
@@ -227,6 +278,8 @@ enum Label {
     InitiatorApplication,
     ResponderApplication,
     Exporter,
+    Resumption,
+    Ticket,
     Key,
     Iv,
     HeaderKey,
@@ -236,6 +289,7 @@ enum Label {
 impl Label {
     const fn text(self) -> &'static str {
         match self {
+            Self::Binder => "binder",
             Self::Derived => "derived",
             Self::InitiatorHandshake => "i hs",
             Self::ResponderHandshake => "r hs",
@@ -243,6 +297,8 @@ impl Label {
             Self::InitiatorApplication => "i ap",
             Self::ResponderApplication => "r ap",
             Self::Exporter => "exporter",
+            Self::Resumption => "resumption",
+            Self::Ticket => "ticket",
             Self::Key => "key",
             Self::Iv => "iv",
             Self::HeaderKey => "hp",
@@ -360,6 +416,7 @@ mod tests {
     fn labels_are_pairwise_distinct_reserved_ones_included() {
         use Label::*;
         let used = [
+            Binder,
             Derived,
             InitiatorHandshake,
             ResponderHandshake,
@@ -367,13 +424,15 @@ mod tests {
             InitiatorApplication,
             ResponderApplication,
             Exporter,
+            Resumption,
+            Ticket,
             Key,
             Iv,
             HeaderKey,
             Finished,
         ]
         .map(Label::text);
-        let reserved = ["binder", "early i", "root", "resumption", "session id", "continuity"];
+        let reserved = ["early i", "root", "session id", "continuity"];
         let mut all: std::vec::Vec<_> = used.into_iter().chain(reserved).collect();
         all.sort_unstable();
         let count = all.len();
@@ -390,7 +449,7 @@ mod tests {
         assert_eq!(std::format!("{handshake:?}"), "HandshakeSecret(Secret(..))");
         let application = handshake.into_master().into_application(&[0; 32]);
         let shown = std::format!("{application:?}");
-        assert_eq!(shown.matches("Secret(..)").count(), 3, "{shown}");
+        assert_eq!(shown.matches("Secret(..)").count(), 4, "{shown}");
         assert!(!shown.contains(|c: char| c.is_ascii_digit()), "{shown}");
     }
 }

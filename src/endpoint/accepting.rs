@@ -101,7 +101,6 @@ impl<A: Address> Endpoint<A> {
                 is_half_open: true,
                 begun_at: Some(from.remote),
                 is_announced: false,
-                has_ended_carrier: false,
                 ..Hosted::own(session)
             })
         });

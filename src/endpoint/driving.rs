@@ -66,6 +66,7 @@ impl<A: Address> Endpoint<A> {
         let path = hosted.paths.of(&from);
         let disposition = hosted.session.handle_datagram(self.now, Meta { path, ecn }, datagram);
         hosted.paths.learn(path, from, &hosted.session);
+        self.answer_ticket(handle);
         self.touched(handle);
         disposition
     }
@@ -152,6 +153,9 @@ impl<A: Address> Endpoint<A> {
             };
             if let Some(event) = hosted.session.poll_event() {
                 hosted.is_announced = true;
+                if event == Event::Established {
+                    self.issue_tickets(handle);
+                }
                 self.touched(handle);
                 return Some((handle, event));
             }

@@ -34,6 +34,7 @@ mod stats;
 mod streams;
 #[cfg(all(test, feature = "rustcrypto"))]
 mod tests;
+mod tickets;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -55,8 +56,9 @@ use crate::crypto::generator::Generator;
 use crate::crypto::hash::HASH_LEN;
 use crate::error::{BeginError, ConfigError};
 use crate::identity::PeerId;
+use crate::link::Ticket;
 use crate::seed::Seed;
-use crate::session::Session;
+use crate::session::{Session, TicketKeys};
 use crate::time::Instant;
 use admission::Gate;
 use agenda::Agenda;
@@ -144,6 +146,8 @@ pub struct Endpoint<A: Address> {
     routes: Routes,
     gate: Gate,
     answers: Answers<A>,
+    /// What tickets are sealed with.
+    ticket_keys: TicketKeys,
     agenda: Agenda,
     /// The living sessions whose peers have proved who they are, by peer and place.
     by_peer: BTreeSet<(PeerId, u32)>,
@@ -188,6 +192,7 @@ impl<A: Address> Endpoint<A> {
             routes: Routes::new(&mut generator),
             gate: Gate::new(now, &config.limits, &mut generator),
             answers: Answers::new(),
+            ticket_keys: TicketKeys::new(now, Seed::draw(&mut generator)),
             agenda: Agenda::new(),
             by_peer: BTreeSet::new(),
             revoked: BTreeSet::new(),
@@ -209,14 +214,24 @@ impl<A: Address> Endpoint<A> {
         expect: Expect,
         to: impl Into<Route<A>>,
     ) -> Result<Handle, BeginError> {
+        self.connect_with(now, config, (expect, None), to.into())
+    }
+
+    fn connect_with(
+        &mut self,
+        now: Instant,
+        config: Arc<ClientConfig>,
+        target: (Expect, Option<Ticket>),
+        to: Route<A>,
+    ) -> Result<Handle, BeginError> {
         self.advance(now);
         let carrier = self.config.carrier();
         config.validate(carrier)?;
-        self.check_beginning(expect)?;
+        self.check_beginning(target.0)?;
         let id = self.draw_id().ok_or(BeginError::Full)?;
         let seed = Seed::draw(&mut self.generator);
-        let session = Session::initiate(self.now, config, expect, carrier, seed, Some(id));
-        let hosted = Hosted { paths: KnownPaths::new(to.into()), connection_id: Some(id), ..Hosted::own(session) };
+        let session = Session::initiate(self.now, config, target, carrier, seed, Some(id));
+        let hosted = Hosted { paths: KnownPaths::new(to), connection_id: Some(id), ..Hosted::own(session) };
         self.begin(hosted).ok_or(BeginError::Full)
     }
 
@@ -230,11 +245,20 @@ impl<A: Address> Endpoint<A> {
         config: Arc<ClientConfig>,
         expect: Expect,
     ) -> Result<Handle, BeginError> {
+        self.connect_stream_with(now, config, (expect, None))
+    }
+
+    fn connect_stream_with(
+        &mut self,
+        now: Instant,
+        config: Arc<ClientConfig>,
+        target: (Expect, Option<Ticket>),
+    ) -> Result<Handle, BeginError> {
         self.advance(now);
         config.validate(Carrier::Stream)?;
-        self.check_beginning(expect)?;
+        self.check_beginning(target.0)?;
         let seed = Seed::draw(&mut self.generator);
-        let session = Session::initiate(self.now, config, expect, Carrier::Stream, seed, None);
+        let session = Session::initiate(self.now, config, target, Carrier::Stream, seed, None);
         self.begin(Hosted::own(session)).ok_or(BeginError::Full)
     }
 

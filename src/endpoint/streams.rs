@@ -26,6 +26,7 @@ impl<A: Address> Endpoint<A> {
         let hosted = self.sessions.get_mut(handle).filter(|hosted| !hosted.session.is_on_datagrams());
         let Some(hosted) = hosted else { return StreamInput { consumed: bytes.len(), needed: 0 } };
         let input = hosted.session.handle_stream(self.now, bytes);
+        self.answer_ticket(handle);
         self.touched(handle);
         input
     }

@@ -7,7 +7,9 @@
 mod data;
 mod discarded;
 pub(crate) mod handshake;
+pub(crate) mod ticket;
 
 pub(crate) use data::DataKeys;
 pub(crate) use discarded::Discarded;
 pub(crate) use handshake::{Epilogue, Established, Handshake, Progress, Rejection, VerifiedPeer};
+pub use ticket::Ticket;

@@ -77,7 +77,8 @@ impl Receiver {
         Ok(header)
     }
 
-    /// The table of section 3.1. Lengths are those of bodies, tag included; a table has at least 12 bytes, a trailer 96, a tag 16.
+    /// The table of section 3.1. Lengths are those of bodies, tag included; a table has at least 12 bytes, a
+    /// trailer 96, in a resumed handshake 32, a tag 16.
     fn form(&self, kind: PacketKind) -> Form {
         let header_len = HEADER_LEN as u16;
         let most = MAX_HANDSHAKE_PACKET.saturating_sub(header_len);
@@ -89,9 +90,9 @@ impl Receiver {
             PacketKind::Refuse => (r, 0, true, 12, most),
             PacketKind::Accept => (r, 0, true, 12, most),
             PacketKind::KemOffer => (r, 1, true, 1_200, 1_200),
-            PacketKind::ResponderAuth => (r, 1, true, 124, most),
+            PacketKind::ResponderAuth => (r, 1, true, 60, most),
             PacketKind::KemReply => (i, 1, true, 1_104, 1_104),
-            PacketKind::InitiatorAuth => (i, 2, true, 124, most),
+            PacketKind::InitiatorAuth => (i, 2, true, 60, most),
             PacketKind::Data => (None, 3, true, 28, most_data),
         };
         Form { sender, epoch, is_addressed, min_length, max_length }
@@ -150,9 +151,9 @@ mod tests {
         (3, "R",    0, ID,  12,   1_208),
         (4, "R",    0, ID,  12,   1_208),
         (5, "R",    1, ID,  1_200, 1_200),
-        (6, "R",    1, ID,  124,  1_208),
+        (6, "R",    1, ID,   60,  1_208),
         (7, "I",    1, ID,  1_104, 1_104),
-        (8, "I",    2, ID,  124,  1_208),
+        (8, "I",    2, ID,   60,  1_208),
         (9, "both", 3, ID,  28,   MAX_PACKET - 24),
     ];
 

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::datagram::DeliverySetup;
+use super::resumption::Resumption;
 use super::streams::PeerLimits;
 use super::{Config, Link, Phase, Session, Timer};
 use crate::config::{Admission, Suite, Verdict};
@@ -115,6 +116,7 @@ impl Session {
         match progress {
             Ok(Progress::Waiting | Progress::Repeat | Progress::Refused(_)) | Err(Rejection::Discarded(_)) => {}
             Ok(Progress::SignatureWanted) => self.news.signature_wanted(),
+            Ok(Progress::TicketPresented) => self.news.ticket_presented(),
             Ok(Progress::VerdictWanted) => self.ask(),
             Ok(Progress::Done(established)) => self.authenticated(*established),
             Err(Rejection::Ends(reason)) => self.end(reason, None),
@@ -133,7 +135,8 @@ impl Session {
 
     /// The peer has proved its identity, and there are keys to talk to it.
     fn authenticated(&mut self, established: Established) {
-        let Established { peer, suite, app_protocol, realm, keys, exporter, epilogue } = established;
+        let Established { peer, suite, app_protocol, realm, keys, exporter, resumption, epilogue } = established;
+        self.resumption = Some(Box::new(Resumption::new(resumption)));
         let params = *peer.params();
         self.info = Some(Box::new(describe(&peer, suite, app_protocol, realm)));
         self.streams.set_peer(&self.peer_limits(&params));
@@ -150,6 +153,7 @@ impl Session {
         match &self.config {
             Config::Client(_) => self.establish(link),
             Config::Server(config) => {
+                // R-10.3-5: a ticket makes no difference.
                 let verdict = match &config.admission {
                     Admission::Any => Some(Verdict::Accept),
                     Admission::Only(admitted) if admitted.contains(&peer.id()) => Some(Verdict::Accept),
@@ -241,6 +245,6 @@ fn describe(peer: &VerifiedPeer, suite: Suite, app_protocol: String, realm: Stri
         app_protocol,
         realm,
         suite,
-        resumed: false,
+        resumed: peer.is_resumed(),
     }
 }

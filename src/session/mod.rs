@@ -20,6 +20,7 @@ mod outbox;
 mod owner;
 mod receive;
 mod recovery;
+mod resumption;
 mod stats;
 mod streams;
 mod timers;
@@ -39,6 +40,7 @@ pub use owner::Owner;
 pub use receive::StreamInput;
 #[cfg(feature = "testing")]
 pub use recovery::exerciser;
+pub use resumption::TicketKeys;
 pub use stats::{PathStats, Stats};
 pub use streams::Received;
 pub(crate) use streams::Streams;
@@ -49,7 +51,7 @@ use crate::config::{Carrier, ClientConfig, Expect, ServerConfig, Shared};
 use crate::crypto::generator::Generator;
 use crate::crypto::key_schedule::Exporter;
 use crate::error::ConfigError;
-use crate::link::{DataKeys, Handshake};
+use crate::link::{DataKeys, Handshake, Ticket};
 use crate::role::Role;
 use crate::seed::Seed;
 use crate::time::Instant;
@@ -57,6 +59,7 @@ use datagram::DatagramSide;
 use lifecycle::{OutgoingClose, Shutdown};
 use news::News;
 use outbox::Outbox;
+use resumption::Resumption;
 use timers::{Timer, Timers};
 
 /// One end of a session with one peer: a state machine without IO, clock or threads.
@@ -129,6 +132,8 @@ pub struct Session {
     timers: Timers,
     news: News,
     info: Option<Box<HandshakeInfo>>,
+    /// Once it is established.
+    resumption: Option<Box<Resumption>>,
     shutdown: Shutdown,
     /// An empty packet is due, to confirm the handshake or to keep the session alive.
     ping_due: bool,
@@ -193,7 +198,7 @@ impl Session {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate(carrier)?;
-        Ok(Self::initiate(now, config, expect, carrier, seed, None))
+        Ok(Self::initiate(now, config, (expect, None), carrier, seed, None))
     }
 
     /// The same with a configuration that fits the carrier. `local_id` is the connection id on a datagram carrier, if somebody routes by
@@ -201,7 +206,7 @@ impl Session {
     pub(crate) fn initiate(
         now: Instant,
         config: Arc<ClientConfig>,
-        expect: Expect,
+        target: (Expect, Option<Ticket>),
         carrier: Carrier,
         seed: Seed,
         local_id: Option<NonZeroU64>,
@@ -209,7 +214,7 @@ impl Session {
         let mut generator = Generator::new(seed);
         let mut outbox = Outbox::default();
         let shared = Arc::clone(&config);
-        let handshake = Handshake::connect(shared, expect, carrier, local_id, &mut generator, outbox.tail());
+        let handshake = Handshake::connect(shared, target, carrier, local_id, &mut generator, outbox.tail());
         let mut session = Self::new(now, Config::Client(config), carrier, generator, outbox, handshake);
         session.schedule_flight();
         session
@@ -271,6 +276,7 @@ impl Session {
             timers,
             news: News::default(),
             info: None,
+            resumption: None,
             shutdown: Shutdown::default(),
             ping_due: false,
             close_text: String::new(),

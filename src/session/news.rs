@@ -11,6 +11,8 @@ use crate::identity::PeerId;
 pub(super) struct News {
     peer_identified: Option<PeerId>,
     signature_wanted: bool,
+    ticket_presented: bool,
+    ticket_received: bool,
     established: Told,
     confirmed: Told,
     peer_shutdown: bool,
@@ -57,10 +59,19 @@ impl News {
         self.signature_wanted = true;
     }
 
+    pub(super) fn ticket_presented(&mut self) {
+        self.ticket_presented = true;
+    }
+
+    pub(super) fn ticket_received(&mut self) {
+        self.ticket_received = true;
+    }
+
     /// What was asked for has been given: asking for it would be out of date.
     pub(super) fn question_answered(&mut self) {
         self.peer_identified = None;
         self.signature_wanted = false;
+        self.ticket_presented = false;
     }
 
     pub(super) fn established(&mut self) {
@@ -111,6 +122,9 @@ impl News {
         if let Some(peer) = self.peer_identified.take() {
             return Some(Event::PeerIdentified(peer));
         }
+        if core::mem::take(&mut self.ticket_presented) {
+            return Some(Event::TicketPresented);
+        }
         if core::mem::take(&mut self.signature_wanted) {
             return Some(Event::SignatureWanted);
         }
@@ -122,6 +136,9 @@ impl News {
 
     /// What comes after them.
     fn poll_last(&mut self) -> Option<Event> {
+        if self.was_established() && core::mem::take(&mut self.ticket_received) {
+            return Some(Event::TicketReceived);
+        }
         if self.was_established() && core::mem::take(&mut self.peer_shutdown) {
             return Some(Event::PeerShutdown);
         }

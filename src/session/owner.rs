@@ -36,11 +36,13 @@ impl<F: FnMut(&HandshakeInfo) -> Verdict> Owner for F {
 impl Session {
     /// Has `owner` answer what the handshake waits for, if anything: in place of [`Event::PeerIdentified`](crate::Event::PeerIdentified)
     /// with [`decide`](Self::decide), and of [`Event::SignatureWanted`](crate::Event::SignatureWanted) with
-    /// [`provide_signature`](Self::provide_signature). Without a signature the session ends, as by [`close`](Self::close).
+    /// [`provide_signature`](Self::provide_signature). Without a signature the session ends, as by [`close`](Self::close). A ticket is passed
+    /// over, for want of its keys.
     ///
     /// # Errors
     /// [`SignatureRejected`] as with [`provide_signature`](Self::provide_signature).
     pub fn answer(&mut self, now: Instant, owner: &mut dyn Owner) -> Result<(), SignatureRejected> {
+        self.answer_ticket(now, None);
         if let Some(peer) = self.peer_in_question() {
             let verdict = owner.verdict(peer);
             self.decide(now, verdict);

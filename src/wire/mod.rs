@@ -8,6 +8,8 @@ mod framing;
 mod header;
 mod params;
 
+pub(crate) mod ephemeral_session;
+pub(crate) mod link_message;
 pub(crate) mod packet_builder;
 pub(crate) mod packet_parser;
 pub(crate) mod payload;

@@ -35,6 +35,8 @@ pub(crate) struct Hello<'a> {
     pub(crate) app_protocol: &'a str,
     /// The realm asked for; `""` = none.
     pub(crate) realm: &'a str,
+    /// A session to resume; empty = none.
+    pub(crate) ticket: &'a [u8],
     /// From a Retry, if there was one.
     pub(crate) cookie: Option<&'a [u8; 32]>,
     /// On datagram carriers: how many bytes the whole packet is to have. A packet that is longer already stays as it is.
@@ -70,8 +72,8 @@ impl Hello<'_> {
             connection_id: self.connection_id.get(),
             app_protocol: Some(builder.create_string(self.app_protocol)),
             realm: if self.realm.is_empty() { None } else { Some(builder.create_string(self.realm)) },
+            ticket: if self.ticket.is_empty() { None } else { Some(builder.create_vector(self.ticket)) },
             padding: if padding == 0 { None } else { Some(builder.create_vector(&vec![0_u8; padding])) },
-            ..tables::HelloArgs::default()
         };
         let root = tables::Hello::create(&mut builder, &args);
         table(&mut builder, root).to_vec()
@@ -91,12 +93,27 @@ impl UntaggedHello {
         &self.0
     }
 
-    /// The whole packet, with the tag if a particular identity is asked for.
-    pub(crate) fn tag(self, peer_tag: Option<&[u8; 32]>) -> Vec<u8> {
-        let mut packet = self.0;
-        packet.extend_from_slice(peer_tag.unwrap_or(&[0; 32]));
-        packet.extend_from_slice(&[0; 32]); // no ticket, so no binder
-        packet
+    /// Goes on with the tag in place, if a particular identity is asked for.
+    pub(crate) fn tag(mut self, peer_tag: Option<&[u8; 32]>) -> UnboundHello {
+        self.0.extend_from_slice(peer_tag.unwrap_or(&[0; 32]));
+        UnboundHello(self.0)
+    }
+}
+
+/// A Hello up to its tag.
+#[derive(Debug)]
+pub(crate) struct UnboundHello(Vec<u8>);
+
+impl UnboundHello {
+    /// What the binder covers: header, table, cookie and tag.
+    pub(crate) fn bound(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The whole packet, with the binder if there is a ticket.
+    pub(crate) fn bind(mut self, binder: Option<&[u8; 32]>) -> Vec<u8> {
+        self.0.extend_from_slice(binder.unwrap_or(&[0; 32]));
+        self.0
     }
 }
 
@@ -165,6 +182,8 @@ pub(crate) struct Accept<'a> {
     pub(crate) key_share: &'a [u8; 32],
     /// What the initiator is to write into its packets.
     pub(crate) connection_id: NonZeroU64,
+    /// The ticket of the Hello is taken.
+    pub(crate) resumed: bool,
 }
 
 impl Accept<'_> {
@@ -177,6 +196,7 @@ impl Accept<'_> {
             random: Some(&tables::Bytes32(*self.random)),
             key_share: Some(&tables::Bytes32(*self.key_share)),
             connection_id: self.connection_id.get(),
+            resumed: self.resumed,
             ..tables::AcceptArgs::default()
         };
         let root = tables::Accept::create(&mut builder, &args);
@@ -201,8 +221,14 @@ pub(crate) fn kem_reply(receiver: NonZeroU64, ciphertext: &[u8; KEM_CIPHERTEXT_L
 pub(crate) struct Auth<'a> {
     /// What the sender can take.
     pub(crate) params: Params,
-    /// Who the sender is.
-    pub(crate) identity: &'a [u8; 32],
+    /// Who the sender is, and what it shows besides; `None` in a resumed handshake, where both know each other.
+    pub(crate) identity: Option<Identity<'a>>,
+}
+
+/// Who the sender of an Auth packet is.
+#[derive(Clone, Copy)]
+pub(crate) struct Identity<'a> {
+    pub(crate) key: &'a [u8; 32],
     /// Opaque to the protocol.
     pub(crate) credentials: &'a [u8],
 }
@@ -212,48 +238,59 @@ impl Auth<'_> {
     pub(crate) fn build(&self, sender: Role, receiver: NonZeroU64, number_field: u64) -> UnsignedAuth {
         let mut builder = FlatBufferBuilder::new();
         let params = Some(self.params.write(&mut builder));
-        let identity = tables::Bytes32(*self.identity);
-        let credentials =
-            if self.credentials.is_empty() { None } else { Some(builder.create_vector(self.credentials)) };
+        let key = self.identity.map(|identity| tables::Bytes32(*identity.key));
+        let credentials = self.identity.map(|identity| identity.credentials).filter(|shown| !shown.is_empty());
+        let credentials = credentials.map(|shown| builder.create_vector(shown));
+        let identity = key.as_ref();
         let (kind, table) = match sender {
             Role::Responder => {
-                let args = tables::ResponderAuthArgs { params, identity: Some(&identity), credentials };
+                let args = tables::ResponderAuthArgs { params, identity, credentials };
                 let root = tables::ResponderAuth::create(&mut builder, &args);
                 (PacketKind::ResponderAuth, table(&mut builder, root))
             }
             Role::Initiator => {
-                let args = tables::InitiatorAuthArgs { params, identity: Some(&identity), credentials, claim: None };
+                let args = tables::InitiatorAuthArgs { params, identity, credentials, claim: None };
                 let root = tables::InitiatorAuth::create(&mut builder, &args);
                 (PacketKind::InitiatorAuth, table(&mut builder, root))
             }
         };
-        let tail = size_of::<tables::AuthTrailer>().saturating_add(TAG_LEN);
-        let mut packet = assemble(kind, Some(receiver), &[table], tail);
+        let trailer_len = self.trailer_len();
+        let mut packet = assemble(kind, Some(receiver), &[table], trailer_len.saturating_add(TAG_LEN));
         if let Some(field) = packet.first_chunk_mut::<HEADER_LEN>().and_then(|header| header.last_chunk_mut()) {
             *field = number_field.to_le_bytes();
         }
-        UnsignedAuth(packet)
+        UnsignedAuth { packet, trailer_len }
+    }
+
+    fn trailer_len(&self) -> usize {
+        match self.identity {
+            Some(_) => size_of::<tables::AuthTrailer>(),
+            None => size_of::<tables::ResumedTrailer>(),
+        }
     }
 }
 
 /// An Auth packet up to its table.
-pub(crate) struct UnsignedAuth(Vec<u8>);
+pub(crate) struct UnsignedAuth {
+    packet: Vec<u8>,
+    trailer_len: usize,
+}
 
 impl UnsignedAuth {
     /// What the signature covers of this packet: header and table.
     pub(crate) fn covered(&self) -> &[u8] {
-        &self.0
+        &self.packet
     }
 
     /// How many bytes the whole packet will have.
     pub(crate) fn packet_len(&self) -> usize {
-        self.0.len().saturating_add(size_of::<tables::AuthTrailer>()).saturating_add(TAG_LEN)
+        self.packet.len().saturating_add(self.trailer_len).saturating_add(TAG_LEN)
     }
 
-    /// Goes on with the signature in place.
-    pub(crate) fn sign(mut self, signature: &[u8; 64]) -> UnfinishedAuth {
-        self.0.extend_from_slice(signature);
-        UnfinishedAuth(self.0)
+    /// Goes on with the signature in place, or in a resumed handshake without one.
+    pub(crate) fn sign(mut self, signature: Option<&[u8; 64]>) -> UnfinishedAuth {
+        self.packet.extend_from_slice(signature.map_or(&[][..], |signature| &signature[..]));
+        UnfinishedAuth(self.packet)
     }
 }
 

@@ -15,7 +15,7 @@ use flatbuffers::{Follow, Vector, Verifiable, VerifierOptions};
 #[cfg(any(test, feature = "hybrid"))]
 use crate::crypto::provider::{KEM_CIPHERTEXT_LEN, KEM_KEY_LEN};
 
-pub(crate) use auth::{AuthError, AuthView};
+pub(crate) use auth::{AuthError, AuthView, ResumedAuthView};
 pub(crate) use hello::HelloView;
 pub(crate) use reply::{AcceptView, RefuseView, RetryView};
 
@@ -30,7 +30,7 @@ pub(super) const MAX_REALM: usize = 64;
 /// The longest credentials.
 pub(super) const MAX_CREDENTIALS: usize = 512;
 /// The longest ticket.
-pub(super) const MAX_TICKET: usize = 512;
+pub(crate) const MAX_TICKET: usize = 512;
 
 /// The body breaks a rule of its own form: what it says does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod carriers;
 mod life;
 mod network;
 mod replays;
+mod tickets;
 
 use std::sync::Arc;
 

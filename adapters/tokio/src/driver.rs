@@ -183,9 +183,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         let mut state = driven.lock();
         state.driver = Some(cx.waker().clone());
         state.session.handle_timeout(now);
-        driven.news.tell(&mut state.session);
+        driven.news.tell(&mut state.session, now);
         let transmit = buffer.and_then(|buffer| state.session.poll_transmit(now, buffer).ok().flatten());
-        driven.news.tell(&mut state.session); // a close is news once it is out
+        driven.news.tell(&mut state.session, now); // a close is news once it is out
         transmit.map_or(0, |transmit| transmit.len)
     }
 
@@ -212,7 +212,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                     let consumed = state.session.handle_stream(now, &mut self.inbox).consumed;
                     self.inbox.drain(..consumed);
                 }
-                driven.news.tell(&mut state.session);
+                driven.news.tell(&mut state.session, now);
             }
             Poll::Ready(_) => {
                 self.read_ended = true;
@@ -265,8 +265,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
 impl<IO> Drop for Driver<IO> {
     fn drop(&mut self) {
         let mut state = self.driven.lock();
-        state.session.handle_link_lost(self.driven.clock.now()); // without effect on a session that has ended
-        self.driven.news.tell(&mut state.session);
+        let now = self.driven.clock.now();
+        state.session.handle_link_lost(now); // without effect on a session that has ended
+        self.driven.news.tell(&mut state.session, now);
         self.driven.news.over();
     }
 }

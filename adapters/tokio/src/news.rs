@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use aitcp::{Direction, Event, HandshakeInfo, Ledger, Session, StreamId};
+use aitcp::{Direction, Event, HandshakeInfo, Instant, Ledger, Session, StreamId};
 use tokio::sync::Notify;
 use tracing::{Span, debug, debug_span, field, trace};
 
@@ -78,8 +78,11 @@ impl News {
     }
 
     /// Takes all events that are pending and wakes those whom they concern.
-    pub(crate) fn tell(&self, session: &mut Session) {
+    pub(crate) fn tell(&self, session: &mut Session, now: Instant) {
         while let Some(event) = session.poll_event() {
+            if event == Event::TicketPresented {
+                session.answer_ticket(now, None); // there are no keys for tickets here
+            }
             self.note(event, session.handshake());
             self.turn_away(session);
         }

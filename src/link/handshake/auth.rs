@@ -1,4 +1,4 @@
-//! Proving identities: the same for both roles.
+//! Proving identities: the same for both roles. In a resumed handshake the PSK in the secrets stands for the signature (R-10.3-4).
 //!
 //! ```text
 //! transcript || header || table ──TH──> signature      (R-6.5-2)
@@ -21,15 +21,24 @@ use crate::error::SignatureRejected;
 use crate::event::{CloseReason, PeerMisbehaved};
 use crate::identity::PeerId;
 use crate::role::Role;
-use crate::wire::packet_builder::{Auth, UnsignedAuth};
-use crate::wire::packet_parser::{AuthError, AuthView};
+use crate::wire::packet_builder::{Auth, Identity, UnsignedAuth};
+use crate::wire::packet_parser::{AuthError, AuthView, ResumedAuthView};
 use crate::wire::{Framing, Params};
 
 /// This end's auth packet, complete but for its signature.
 pub(super) struct PendingAuth {
     packet: UnsignedAuth,
     transcript: Transcript,
+    /// What is to be signed.
     message: [u8; AUTH_MESSAGE_LEN],
+    is_resumed: bool,
+}
+
+/// What completes an auth packet.
+pub(super) enum Proof {
+    Signature([u8; 64]),
+    /// Nothing: that this end has the PSK shows in `finished`.
+    Psk,
 }
 
 impl PendingAuth {
@@ -39,15 +48,16 @@ impl PendingAuth {
         sender: Role,
         receiver: NonZeroU64,
         (number_field, framing): (u64, Framing),
+        is_resumed: bool,
         mut transcript: Transcript,
     ) -> Self {
-        let identity = shared.signer.peer_id();
-        let auth =
-            Auth { params: shared.params(framing), identity: identity.as_bytes(), credentials: &shared.credentials };
+        let key = shared.signer.peer_id();
+        let identity = Identity { key: key.as_bytes(), credentials: &shared.credentials };
+        let auth = Auth { params: shared.params(framing), identity: Some(identity).filter(|_| !is_resumed) };
         let packet = auth.build(sender, receiver, number_field);
         transcript.absorb(packet.covered());
         let message = auth_message(sender, &transcript.hash());
-        Self { packet, transcript, message }
+        Self { packet, transcript, message, is_resumed }
     }
 
     /// What is to be signed.
@@ -55,10 +65,11 @@ impl PendingAuth {
         &self.message
     }
 
-    /// The signature, if the key is at hand.
-    pub(super) fn sign(&self, signer: &Signer) -> Option<[u8; 64]> {
+    /// The proof, unless an external signer has to be asked for it.
+    pub(super) fn prove(&self, signer: &Signer) -> Option<Proof> {
         match signer {
-            Signer::Key(key) => Some(key.sign(&self.message)),
+            _ if self.is_resumed => Some(Proof::Psk),
+            Signer::Key(key) => Some(Proof::Signature(key.sign(&self.message))),
             Signer::External(_) => None,
         }
     }
@@ -71,21 +82,27 @@ impl PendingAuth {
     }
 
     /// The whole packet before sealing, with room for the tag, and the transcript after it.
-    pub(super) fn complete(mut self, signature: &[u8; 64], secret: &TrafficSecret) -> (Vec<u8>, Transcript) {
-        self.transcript.absorb(signature);
+    pub(super) fn complete(mut self, proof: &Proof, secret: &TrafficSecret) -> (Vec<u8>, Transcript) {
+        let signature = match proof {
+            Proof::Signature(signature) => Some(signature),
+            Proof::Psk => None,
+        };
+        self.transcript.absorb(signature.map_or(&[], |signature| &signature[..]));
         let finished = secret.finished(&self.transcript.hash());
         self.transcript.absorb(&finished);
         (self.packet.sign(signature).finish(&finished), self.transcript)
     }
 }
 
-/// A peer that has proved that it holds its identity's key and has seen this handshake.
+/// A peer that has proved that it holds its identity's key, or what a ticket stands for, and has seen this handshake.
 ///
-/// The only way to one is [`VerifiedPeer::verify`], and the only way to an established link is one of these.
+/// The only ways to one are [`VerifiedPeer::verify`] and [`VerifiedPeer::verify_resumed`], and the only way to an established link is one
+/// of these.
 pub(crate) struct VerifiedPeer {
     id: PeerId,
     params: Params,
     credentials: Vec<u8>,
+    is_resumed: bool,
 }
 
 /// What an auth packet is checked against.
@@ -126,7 +143,37 @@ impl VerifiedPeer {
         }
         signature::verify(provider, &id, &auth_message(expected.sender, &signed), auth.signature)
             .map_err(|_| PeerMisbehaved::BadSignature)?;
-        Ok((Self { id, params: auth.params, credentials: auth.credentials.to_vec() }, transcript))
+        let credentials = auth.credentials.to_vec();
+        Ok((Self { id, params: auth.params, credentials, is_resumed: false }, transcript))
+    }
+
+    /// Checks the opened auth packet of a resumed handshake that follows `transcript`: the secret has the PSK in it, which `id` has and
+    /// nobody else but this end (R-10.3-4). Gives the transcript after it as well.
+    pub(super) fn verify_resumed(
+        id: PeerId,
+        expected: &Expected<'_>,
+        transcript: &Transcript,
+        opened: &Opened<'_>,
+    ) -> Result<(Self, Transcript), CloseReason> {
+        let auth = match expected.sender {
+            Role::Initiator => ResumedAuthView::of_initiator(opened.body)?,
+            Role::Responder => ResumedAuthView::of_responder(opened.body)?,
+        };
+        let mut transcript = transcript.clone();
+        transcript.absorb(&opened.header);
+        transcript.absorb(auth.covered);
+        let finished = expected.secret.verify_finished(&transcript.hash(), auth.finished);
+        finished.map_err(|_| PeerMisbehaved::BadFinished)?;
+        transcript.absorb(auth.finished);
+        if expected.pin.is_some_and(|pin| pin != id) {
+            return Err(CloseReason::WrongPeer(id));
+        }
+        Ok((Self { id, params: auth.params, credentials: Vec::new(), is_resumed: true }, transcript))
+    }
+
+    /// Whether a ticket stood for its signature.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 
     /// Its identity.

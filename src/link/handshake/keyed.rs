@@ -10,7 +10,9 @@ use super::transcript::Transcript;
 use crate::config::{Carrier, Shared, Suite};
 use crate::crypto::aead::PacketKeys;
 use crate::crypto::key_exchange::SharedSecret;
-use crate::crypto::key_schedule::{EarlySecret, Exporter, HandshakeSecret, MasterSecret, TrafficSecret};
+use crate::crypto::key_schedule::{
+    EarlySecret, Exporter, HandshakeSecret, MasterSecret, ResumptionSecret, TrafficSecret,
+};
 use crate::event::PeerMisbehaved;
 use crate::link::data::{DataKeys, DirectionStart};
 use crate::packet::{PacketNumber, protection};
@@ -41,17 +43,17 @@ pub(super) struct Keyed {
 }
 
 impl Keyed {
-    /// Derives epoch 1 from the X25519 secret and TH(Hello..Accept).
+    /// Derives epoch 1 from the X25519 secret and TH(Hello..Accept), and from the PSK of a session that is resumed.
     pub(super) fn new(
         shared: &Shared,
         suite: Suite,
         ids: ConnectionIds,
         transcript: Transcript,
-        agreed: SharedSecret,
+        (early, agreed): (EarlySecret, SharedSecret),
         random: &[u8; 32],
         carrier: Carrier,
     ) -> Self {
-        let secret = EarlySecret::without_psk().into_handshake(agreed);
+        let secret = early.into_handshake(agreed);
         let hash = transcript.hash();
         let initiator = secret.traffic(Role::Initiator, &hash);
         let responder = secret.traffic(Role::Responder, &hash);
@@ -188,8 +190,13 @@ impl Mastered {
         place(self.with_mask, self.auth_number)
     }
 
-    /// Derives epoch 3 from TH(Hello..InitiatorAuth).
-    pub(super) fn into_established(self, shared: &Shared, role: Role, transcript: &Transcript) -> (DataKeys, Exporter) {
+    /// Derives epoch 3, and what else is left of the handshake, from TH(Hello..InitiatorAuth).
+    pub(super) fn into_established(
+        self,
+        shared: &Shared,
+        role: Role,
+        transcript: &Transcript,
+    ) -> (DataKeys, Exporter, ResumptionSecret) {
         let secrets = self.master.into_application(&transcript.hash());
         shared.log_secret("I_AP_3", &self.random, &secrets.initiator);
         shared.log_secret("R_AP_3", &self.random, &secrets.responder);
@@ -203,7 +210,8 @@ impl Mastered {
             Role::Initiator => (start(&secrets.initiator), start(&secrets.responder)),
             Role::Responder => (start(&secrets.responder), start(&secrets.initiator)),
         };
-        (DataKeys::new(self.suite.aead(), self.ids.local, self.ids.peer, send, receive), secrets.exporter)
+        let keys = DataKeys::new(self.suite.aead(), self.ids.local, self.ids.peer, send, receive);
+        (keys, secrets.exporter, secrets.resumption)
     }
 }
 

@@ -45,9 +45,10 @@ pub(crate) use responder::{Screened, Unserved};
 
 use crate::config::{Carrier, ClientConfig, Expect, ServerConfig, Suite};
 use crate::crypto::generator::Generator;
-use crate::crypto::key_schedule::Exporter;
+use crate::crypto::key_schedule::{Exporter, ResumptionSecret};
 use crate::error::SignatureRejected;
 use crate::event::{CloseReason, PeerIncompatible};
+use crate::link::ticket::{OpenedTicket, Ticket};
 use crate::link::{DataKeys, Discarded};
 use crate::wire::{HEADER_LEN, Header};
 
@@ -74,6 +75,8 @@ pub(crate) enum Progress {
     VerdictWanted,
     /// An external signer's signature is wanted.
     SignatureWanted,
+    /// Responder: the Hello has a ticket, and whoever has the keys of tickets is to open it.
+    TicketPresented,
     /// Datagram carriers, responder: the Hello was answered with a Refuse, or with nothing; another one is awaited.
     Refused(PeerIncompatible),
     /// Datagram carriers, responder: the initiator has sent its Hello again. [`Handshake::flight`] is to be sent once more, as far as
@@ -102,6 +105,7 @@ pub(crate) struct Established {
     pub(crate) realm: String,
     pub(crate) keys: DataKeys,
     pub(crate) exporter: Exporter,
+    pub(crate) resumption: ResumptionSecret,
     /// On datagram carriers: what may still be needed of the handshake.
     pub(crate) epilogue: Option<Epilogue>,
 }
@@ -125,20 +129,21 @@ impl Packet<'_> {
 }
 
 impl Handshake {
-    /// Starts a handshake: the Hello is appended to `out`. The configuration fits the carrier. On a datagram carrier `local_id` is the
+    /// Starts a handshake with whoever is expected: the Hello is appended to `out`. The configuration fits the carrier; a ticket that does
+    /// not fit is left out. On a datagram carrier `local_id` is the
     /// connection id, if somebody else routes by it; else it is drawn.
     pub(crate) fn connect(
         config: Arc<ClientConfig>,
-        expect: Expect,
+        target: (Expect, Option<Ticket>),
         carrier: Carrier,
         local_id: Option<NonZeroU64>,
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Self {
         if carrier.is_datagram() {
-            Self::DatagramInitiator(DatagramInitiator::start(config, expect, carrier, local_id, generator, out))
+            Self::DatagramInitiator(DatagramInitiator::start(config, target, carrier, local_id, generator, out))
         } else {
-            Self::Initiator(Initiator::start(config, expect, generator, out))
+            Self::Initiator(Initiator::start(config, target, generator, out))
         }
     }
 
@@ -209,6 +214,33 @@ impl Handshake {
             Self::Initiator(initiator) => initiator.peer_in_question(),
             Self::DatagramInitiator(initiator) => initiator.peer_in_question(),
             Self::Responder(_) | Self::DatagramResponder(_) => None,
+        }
+    }
+
+    /// The ticket that is to be opened, after [`Progress::TicketPresented`].
+    pub(crate) fn presented_ticket(&self) -> Option<&[u8]> {
+        match self {
+            Self::Responder(responder) => responder.presented_ticket(),
+            Self::DatagramResponder(responder) => responder.presented_ticket(),
+            Self::Initiator(_) | Self::DatagramInitiator(_) => None,
+        }
+    }
+
+    /// Goes on after [`Progress::TicketPresented`] with what was in the ticket, or without. One that does not fit the Hello is as none.
+    /// Without effect at any other time.
+    ///
+    /// # Errors
+    /// What is wrong with the Hello.
+    pub(crate) fn answer_ticket(
+        &mut self,
+        ticket: Option<&OpenedTicket>,
+        generator: &mut Generator,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, Rejection> {
+        match self {
+            Self::Responder(responder) => responder.answer_ticket(ticket, generator, out).map_err(Rejection::Ends),
+            Self::DatagramResponder(responder) => Ok(responder.answer_ticket(ticket, generator, out)?),
+            Self::Initiator(_) | Self::DatagramInitiator(_) => Ok(Progress::Waiting),
         }
     }
 

@@ -177,6 +177,7 @@ impl Session {
         for (fragment, data) in payload.fragments() {
             self.streams.on_fragment(&fragment, data)?;
         }
+        self.handle_link_messages()?;
         match payload.close() {
             Some(close) => self.closed_by_peer(&close),
             None => self.confirm(),

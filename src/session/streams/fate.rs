@@ -13,6 +13,11 @@ impl Streams {
     /// The peer's session has got it: acknowledgement says what Credit says on ordered carriers (R-8.5-8).
     pub(crate) fn on_acknowledged(&mut self, carried: Carried) {
         match carried {
+            Carried::Fragment { stream: 0, offset, offsets, .. } => {
+                if let Some(link) = &mut self.link {
+                    link.on_acknowledged(offset, offsets.into());
+                }
+            }
             Carried::Fragment { stream, offset, offsets, end_of_stream, .. } => {
                 if let Some(index) = self.table.find(stream) {
                     self.fragment_acknowledged(index, offset, offsets.into(), end_of_stream);
@@ -39,6 +44,12 @@ impl Streams {
                 return self.opening.tell_again(Direction::Bidirectional);
             }
             Carried::Shutdown | Carried::Acks(_) => return,
+            Carried::Fragment { stream: 0, offset, offsets, .. } => {
+                if let Some(link) = &mut self.link {
+                    link.on_lost(offset, offsets.into());
+                }
+                return;
+            }
             Carried::Fragment { stream, .. } => stream,
             Carried::Credit(stream) | Carried::Reset(stream) | Carried::Stop(stream) => stream,
         };

@@ -21,6 +21,9 @@ enum Side {
 impl Streams {
     /// A fragment with its bytes.
     pub(crate) fn on_fragment(&mut self, fragment: &Fragment, data: &[u8]) -> Result<(), ProtocolCode> {
+        if fragment.stream == 0 {
+            return self.link_stream().on_fragment(fragment, data);
+        }
         let rules =
             Rules { max_message: self.limits.max_message, compression: self.peer.compression, in_order: self.in_order };
         let Some(index) = self.find(fragment.stream, Side::Receiving)? else { return Ok(()) };

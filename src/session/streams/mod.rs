@@ -15,6 +15,7 @@ mod events;
 mod fate;
 mod incoming;
 mod index;
+mod link_stream;
 mod opening;
 mod outgoing;
 mod packing;
@@ -25,12 +26,16 @@ mod schedule;
 mod send_half;
 mod table;
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 pub(crate) use events::StreamEvent;
 pub(crate) use peer_limits::PeerLimits;
 
 use block_pool::BlockPool;
 use events::StreamNews;
 use index::Index;
+use link_stream::LinkStream;
 use opening::Opening;
 use packing::Packing;
 use queue::{Kind, Queue};
@@ -116,6 +121,8 @@ pub(crate) struct Streams {
     asked_by_peer: bool,
     /// A rule that a message broke, as reading it showed.
     fault: Option<ProtocolCode>,
+    /// Stream 0, once there is something on it.
+    link: Option<Box<LinkStream>>,
 }
 
 /// Asking the peer to acknowledge, because only that makes room for an application that waits.
@@ -153,6 +160,7 @@ impl Streams {
             asking: Asking::default(),
             asked_by_peer: false,
             fault: None,
+            link: None,
         }
     }
 
@@ -199,6 +207,22 @@ impl Streams {
             held: self.receiving.held(),
             buffer_bytes: self.pool.heap_bytes().saturating_add(self.packing.heap_bytes()),
         }
+    }
+
+    /// Sends a message to the peer's session on the link's own stream; false, and nothing sent, if too much is on its way.
+    #[must_use]
+    pub(crate) fn send_link_message(&mut self, message: &[u8]) -> bool {
+        self.link_stream().send(message)
+    }
+
+    /// The next message of the peer's session that is whole.
+    pub(crate) fn poll_link_message(&mut self) -> Option<Vec<u8>> {
+        self.link.as_mut()?.poll_message()
+    }
+
+    fn link_stream(&mut self) -> &mut LinkStream {
+        let in_order = self.in_order;
+        self.link.get_or_insert_with(|| Box::new(LinkStream::new(in_order)))
     }
 
     /// Adds a stream and returns its place.
@@ -320,6 +344,9 @@ impl Streams {
         self.schedule.for_each(&self.table, &mut show);
         for queue in [&self.controls, &self.events, &self.acknowledge, &self.room] {
             queue.for_each(&self.table, &mut show);
+        }
+        if let Some(link) = &self.link {
+            link.digest(sink);
         }
     }
 }

@@ -19,6 +19,7 @@ impl Streams {
             || self.acknowledgements_are_due()
             || self.asks()
             || self.has_fragment()
+            || self.link.as_ref().is_some_and(|link| link.has_output())
     }
 
     /// The next control for a packet. Acknowledgements that are not due come last, to share a packet that goes out anyway.
@@ -52,6 +53,9 @@ impl Streams {
 
     /// Copies the bytes of the next fragment to the front of `out`; returns the fragment and how many bytes it has.
     pub(crate) fn poll_fragment(&mut self, out: &mut [u8]) -> Option<(Fragment, usize)> {
+        if let Some(link) = self.link.as_mut().filter(|link| link.has_output()) {
+            return link.poll_fragment(out);
+        }
         let credit = self.unreserved(); // R-8.5-2
         let index = self.schedule.next(credit)?;
         let stream = self.table.get_mut(index)?;

@@ -18,6 +18,8 @@ pub mod aitcp {
     pub use self::control_flags_generated::*;
     mod close_source_generated;
     pub use self::close_source_generated::*;
+    mod link_message_kind_generated;
+    pub use self::link_message_kind_generated::*;
     mod packet_header_generated;
     pub use self::packet_header_generated::*;
     mod bytes_32_generated;
@@ -64,5 +66,7 @@ pub mod aitcp {
     pub use self::payload_generated::*;
     mod ephemeral_session_generated;
     pub use self::ephemeral_session_generated::*;
+    mod new_ticket_generated;
+    pub use self::new_ticket_generated::*;
   } // wire
 } // aitcp

@@ -21,6 +21,17 @@ pub(crate) struct AuthView<'a> {
     pub(crate) finished: &'a [u8; 32],
 }
 
+/// The same in a resumed handshake: both know from before who they are.
+#[derive(Clone, Copy)]
+pub(crate) struct ResumedAuthView<'a> {
+    /// What the sender can take.
+    pub(crate) params: Params,
+    /// The table.
+    pub(crate) covered: &'a [u8],
+    /// Over the transcript, the header and [`Self::covered`].
+    pub(crate) finished: &'a [u8; 32],
+}
+
 /// Why the body of an Auth packet is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthError {
@@ -59,6 +70,37 @@ impl<'a> AuthView<'a> {
             signature,
             finished,
         })
+    }
+}
+
+impl<'a> ResumedAuthView<'a> {
+    /// Takes the whole body of a ResponderAuth, opened, without the tag.
+    pub(crate) fn of_responder(body: &'a [u8]) -> Result<Self, AuthError> {
+        let (table, finished) = body.split_last_chunk().ok_or(Malformed)?;
+        let auth = verified::<tables::ResponderAuth<'_>>(table)?;
+        let is_bare = auth.identity().is_none() && auth.credentials().is_none();
+        Self::new(auth.params(), is_bare, table, finished)
+    }
+
+    /// Takes the whole body of an InitiatorAuth, opened, without the tag. A claim in it is passed over (R-4.6-2).
+    pub(crate) fn of_initiator(body: &'a [u8]) -> Result<Self, AuthError> {
+        let (table, finished) = body.split_last_chunk().ok_or(Malformed)?;
+        let auth = verified::<tables::InitiatorAuth<'_>>(table)?;
+        let is_bare = auth.identity().is_none() && auth.credentials().is_none();
+        Self::new(auth.params(), is_bare, table, finished)
+    }
+
+    /// Another identity than that of the ticket has no place here (R-4.6-3).
+    fn new(
+        params: tables::Params<'a>,
+        is_bare: bool,
+        covered: &'a [u8],
+        finished: &'a [u8; 32],
+    ) -> Result<Self, AuthError> {
+        if !is_bare {
+            return Err(AuthError::Malformed);
+        }
+        Ok(Self { params: Params::from_table(params)?, covered, finished })
     }
 }
 

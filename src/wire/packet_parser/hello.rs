@@ -29,6 +29,12 @@ pub(crate) struct HelloView<'a> {
     pub(crate) app_protocol: &'a str,
     /// The realm asked for: at most 64 bytes, none being the same as an empty one.
     pub(crate) realm: &'a str,
+    /// A session to resume; empty if there is none.
+    pub(crate) ticket: &'a [u8],
+    /// MAC over [`Self::bound`] under the ticket's PSK, if there is one.
+    pub(crate) binder: Option<&'a [u8; 32]>,
+    /// The bytes of the body that `binder` covers, the header coming before them: `table || cookie || peer_tag`.
+    pub(crate) bound: &'a [u8],
     /// HMAC over [`Self::tagged`] under the identity asked for, if there is one.
     pub(crate) peer_tag: Option<&'a [u8; 32]>,
     /// The bytes of the body that `peer_tag` covers, the header coming before them: `table || cookie`.
@@ -45,7 +51,7 @@ pub(crate) struct HelloView<'a> {
 }
 
 impl<'a> HelloView<'a> {
-    /// Takes the whole body. A ticket in it must have the right form, and is otherwise passed over (R-4.1-2).
+    /// Takes the whole body. A ticket in it must have the right length; what is in it is its issuer's business (R-4.1-2).
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let (tagged_and_tag, binder) = body.split_last_chunk::<32>().ok_or(Malformed)?;
         let (tagged, peer_tag) = tagged_and_tag.split_last_chunk::<32>().ok_or(Malformed)?;
@@ -75,6 +81,9 @@ impl<'a> HelloView<'a> {
             connection_id: own_id(hello.connection_id())?,
             app_protocol,
             realm,
+            ticket,
+            binder: present(binder),
+            bound: tagged_and_tag,
             peer_tag: present(peer_tag),
             tagged,
             cookie: present(cookie),

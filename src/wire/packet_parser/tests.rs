@@ -16,7 +16,7 @@ use super::*;
 use crate::crypto::provider::TAG_LEN;
 use crate::event::RefuseCode;
 use crate::role::Role;
-use crate::wire::packet_builder::{self, Accept, Auth, Hello, Refuse};
+use crate::wire::packet_builder::{self, Accept, Auth, Hello, Identity, Refuse};
 use crate::wire::{HEADER_LEN, Header, PacketKind, Params, tables};
 
 /// Every handshake packet fits the smallest datagram that the protocol counts on.
@@ -140,8 +140,16 @@ fn receiver() -> NonZeroU64 {
     NonZeroU64::MAX
 }
 
+fn auth_of(params: Params, credentials: &[u8]) -> Auth<'_> {
+    Auth { params, identity: Some(Identity { key: &SAMPLE, credentials }) }
+}
+
 fn auth_packet(auth: &Auth<'_>, sender: Role) -> Vec<u8> {
-    auth.build(sender, receiver(), 0).sign(&[3; 64]).finish(&[4; 32])
+    auth.build(sender, receiver(), 0).sign(Some(&[3; 64])).finish(&[4; 32])
+}
+
+fn resumed_packet(auth: &Auth<'_>, sender: Role) -> Vec<u8> {
+    auth.build(sender, receiver(), 0).sign(None).finish(&[4; 32])
 }
 
 /// The body of a packet that this crate built, tag room excluded, with its header checked.
@@ -177,9 +185,10 @@ fn the_largest_of_each_handshake_packet_fits() {
         random: &SAMPLE,
         key_share: &SAMPLE,
         connection_id: NonZeroU64::MAX,
+        resumed: true,
     };
     let accept = accept.build(receiver());
-    let auth = Auth { params: largest_params(), identity: &SAMPLE, credentials: &[1; 512] };
+    let auth = auth_of(largest_params(), &[1; 512]);
     let packets = [
         HEADER_LEN + padded.len(),
         HEADER_LEN + retry.len(),
@@ -217,8 +226,8 @@ fn each_maximum_holds_to_the_byte() {
     }
     for (len, fits) in [(0, true), (511, true), (512, true), (513, false)] {
         assert_eq!(hello_fits(|hello| hello.ticket = Some(vec![1; len])), fits, "{len} bytes of ticket");
-        let auth = Auth { params: largest_params(), identity: &SAMPLE, credentials: &vec![1; len] };
-        let packet = auth_packet(&auth, Role::Responder);
+        let credentials = vec![1; len];
+        let packet = auth_packet(&auth_of(largest_params(), &credentials), Role::Responder);
         let body = body_of(&packet, PacketKind::ResponderAuth, TAG_LEN);
         assert_eq!(AuthView::of_responder(body).is_ok(), fits, "{len} bytes of credentials");
     }
@@ -298,6 +307,14 @@ fn an_identity_is_required_and_a_zero_one_is_not_an_absent_one() {
     assert!(AuthView::of_responder(&build(Some(tables::Bytes32(SAMPLE)))).is_ok());
     assert!(AuthView::of_responder(&build(Some(tables::Bytes32([0; 32])))).is_ok(), "weak keys are not our business");
     assert_eq!(AuthView::of_responder(&build(None)).err(), Some(AuthError::Malformed));
+    // R-4.6-3: in a resumed handshake it is the other way round.
+    let resumed = |identity| {
+        let mut body = build(identity);
+        body.drain(body.len() - 96..body.len() - 32);
+        ResumedAuthView::of_responder(&body).err()
+    };
+    assert_eq!(resumed(Some(tables::Bytes32(SAMPLE))), Some(AuthError::Malformed));
+    assert_eq!(resumed(None), None);
 }
 
 /// R-3.3-3.
@@ -322,7 +339,7 @@ fn params_outside_their_ranges_are_told_apart_from_malformed_ones() {
     let outcome = |change: fn(&mut Params, u64), value: u64| {
         let mut params = largest_params();
         change(&mut params, value);
-        let packet = auth_packet(&Auth { params, identity: &SAMPLE, credentials: &[] }, Role::Initiator);
+        let packet = auth_packet(&auth_of(params, &[]), Role::Initiator);
         match AuthView::of_initiator(body_of(&packet, PacketKind::InitiatorAuth, TAG_LEN)) {
             Ok(view) => {
                 assert_eq!(view.params, params);

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use super::{KemKey, Verified};
 use crate::config::{ClientConfig, Expect, Suite};
 use crate::event::{CloseReason, PeerMisbehaved};
+use crate::identity::PeerId;
 use crate::link::handshake::Packet;
 use crate::link::handshake::auth::{Expected, VerifiedPeer};
 use crate::link::handshake::keyed::Keyed;
@@ -20,6 +21,8 @@ use crate::wire::packet_parser::kem_offer;
 /// Whoever sent one particular Accept.
 pub(super) struct Candidate {
     keyed: Keyed,
+    /// Whom the ticket is of that it has taken.
+    resumed: Option<PeerId>,
     stage: Stage,
 }
 
@@ -39,12 +42,12 @@ enum Stage {
 
 impl Candidate {
     /// A responder whose keys are those of this Accept. In hybrid suites its KemOffer comes first (R-4.5-1).
-    pub(super) fn new(keyed: Keyed) -> Self {
+    pub(super) fn new(keyed: Keyed, resumed: Option<PeerId>) -> Self {
         #[cfg(feature = "hybrid")]
         if keyed.suite.is_hybrid() {
-            return Self { keyed, stage: Stage::KemOffer };
+            return Self { keyed, resumed, stage: Stage::KemOffer };
         }
-        Self { keyed, stage: Stage::ResponderAuth { kem_key: KemKey::default() } }
+        Self { keyed, resumed, stage: Stage::ResponderAuth { kem_key: KemKey::default() } }
     }
 
     /// The kind of packet that comes next, if any does.
@@ -83,7 +86,10 @@ impl Candidate {
                 };
                 let expected = Expected { sender: Role::Responder, secret: &keyed.responder, pin };
                 let provider = shared.provider.as_ref();
-                let (peer, transcript) = VerifiedPeer::verify(provider, &expected, &keyed.transcript, &opened)?;
+                let (peer, transcript) = match self.resumed {
+                    Some(peer) => VerifiedPeer::verify_resumed(peer, &expected, &keyed.transcript, &opened)?,
+                    None => VerifiedPeer::verify(provider, &expected, &keyed.transcript, &opened)?,
+                };
                 keyed.transcript = transcript;
                 self.stage = Stage::Verified { kem_key: core::mem::take(kem_key), peer };
             }

@@ -16,9 +16,9 @@ use crate::crypto::generator::Generator;
 use crate::crypto::hash::sha256;
 use crate::error::SignatureRejected;
 use crate::event::CloseReason;
-use crate::link::Discarded;
-use crate::link::handshake::auth::VerifiedPeer;
+use crate::link::handshake::auth::{Proof, VerifiedPeer};
 use crate::link::handshake::{Epilogue, Packet, Progress};
+use crate::link::{Discarded, Ticket};
 use crate::wire::PacketKind;
 
 /// How many Retries are followed at once (R-4.2-4). Anybody on the path can make one, so that there is another chance with each
@@ -59,13 +59,13 @@ impl DatagramInitiator {
     /// Starts a handshake: the Hello is appended to `out`.
     pub(crate) fn start(
         config: Arc<ClientConfig>,
-        expect: Expect,
+        (expect, ticket): (Expect, Option<Ticket>),
         carrier: Carrier,
         local_id: Option<NonZeroU64>,
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Self {
-        let (greeting, hello) = Greeting::new(&config, expect, carrier, local_id, generator);
+        let (greeting, hello) = Greeting::new(&config, expect, ticket, carrier, local_id, generator);
         out.extend_from_slice(&hello);
         let local_id = greeting.local_id();
         let trying = Trying { greeting, hello, retries: 0, candidates: Candidates::default(), asked: None };
@@ -156,8 +156,8 @@ impl DatagramInitiator {
                 return Err(Discarded::Invalid(reason));
             }
         };
-        match waiting.sign(&self.config.shared.signer) {
-            Some(signature) => Ok(self.complete(waiting, &signature, out)),
+        match waiting.prove(&self.config.shared.signer) {
+            Some(proof) => Ok(self.complete(waiting, &proof, out)),
             None => {
                 self.state = State::Signature(Box::new(waiting));
                 Ok(Progress::SignatureWanted)
@@ -173,14 +173,14 @@ impl DatagramInitiator {
         let State::Signature(waiting) = &self.state else { return Err(SignatureRejected::NotWanted) };
         waiting.verify(&self.config, signature)?;
         match core::mem::replace(&mut self.state, State::Over) {
-            State::Signature(waiting) => Ok(self.complete(*waiting, signature, out)),
+            State::Signature(waiting) => Ok(self.complete(*waiting, &Proof::Signature(*signature), out)),
             _ => Err(SignatureRejected::NotWanted),
         }
     }
 
-    fn complete(&mut self, waiting: AwaitSignature, signature: &[u8; 64], out: &mut Vec<u8>) -> Progress {
+    fn complete(&mut self, waiting: AwaitSignature, proof: &Proof, out: &mut Vec<u8>) -> Progress {
         self.state = State::Over;
-        let (mut established, flight) = waiting.complete(&self.config, signature);
+        let (mut established, flight) = waiting.complete(&self.config, proof);
         out.extend_from_slice(&flight);
         established.epilogue = Some(Epilogue::Unconfirmed(flight));
         Progress::Done(Box::new(established))

@@ -9,10 +9,13 @@ use crate::config::{Carrier, ClientConfig, Expect, Suite};
 use crate::crypto::generator::Generator;
 use crate::crypto::hash::{hmac, sha256};
 use crate::crypto::key_exchange::EphemeralSecret;
+use crate::crypto::key_schedule::EarlySecret;
 use crate::event::{CloseReason, PeerMisbehaved, RefuseCode};
+use crate::link::Ticket;
 use crate::link::handshake::Packet;
 use crate::link::handshake::keyed::{ConnectionIds, Keyed};
 use crate::link::handshake::transcript::Transcript;
+use crate::packet::validator::MAX_HANDSHAKE_PACKET;
 use crate::wire::VERSION;
 use crate::wire::packet_builder::Hello;
 use crate::wire::packet_parser::{AcceptView, Malformed, RefuseView, RetryView};
@@ -23,16 +26,20 @@ pub(super) struct Greeting {
     ephemeral: EphemeralSecret,
     local_id: NonZeroU64,
     random: [u8; 32],
+    /// What it offers to resume.
+    ticket: Option<Ticket>,
     /// Of the latest Hello.
     transcript: Transcript,
     hello_hash: [u8; 32],
 }
 
 impl Greeting {
-    /// Draws what is this handshake's own, the connection id as well if none is given, and builds the Hello.
+    /// Draws what is this handshake's own, the connection id as well if none is given, and builds the Hello. A ticket that is for another
+    /// session, or too long for a Hello on this carrier, is left out.
     pub(super) fn new(
         config: &ClientConfig,
         expect: Expect,
+        ticket: Option<Ticket>,
         carrier: Carrier,
         local_id: Option<NonZeroU64>,
         generator: &mut Generator,
@@ -42,8 +49,13 @@ impl Greeting {
         let mut random = [0; 32];
         generator.public(&mut random);
         let transcript = Transcript::new();
-        let mut greeting = Self { carrier, ephemeral, local_id, random, transcript, hello_hash: [0; 32] };
-        let hello = greeting.hello(config, expect, None);
+        let ticket = ticket.filter(|ticket| ticket.fits(config, expect, carrier));
+        let mut greeting = Self { carrier, ephemeral, local_id, random, ticket, transcript, hello_hash: [0; 32] };
+        let mut hello = greeting.hello(config, expect, None);
+        let most = usize::from(carrier.handshake_mtu().unwrap_or(MAX_HANDSHAKE_PACKET));
+        if hello.len() > most && greeting.ticket.take().is_some() {
+            hello = greeting.hello(config, expect, None);
+        }
         (greeting, hello)
     }
 
@@ -58,6 +70,7 @@ impl Greeting {
             connection_id: self.local_id,
             app_protocol: &config.app_protocol,
             realm: &config.realm,
+            ticket: self.ticket.as_ref().map_or(&[], Ticket::sealed),
             cookie,
             padded_to: self.carrier.handshake_mtu(), // R-4.1-7
         }
@@ -66,7 +79,11 @@ impl Greeting {
             Expect::Pinned(peer) => Some(hmac(peer.as_bytes(), &[hello.tagged()])), // R-4.1-5
             Expect::Ask => None,
         };
-        let packet = hello.tag(peer_tag.as_ref());
+        let hello = hello.tag(peer_tag.as_ref());
+        let binder = self.ticket.as_ref().map(|ticket| {
+            EarlySecret::with_psk(ticket.psk()).binder(&sha256(hello.bound())) // R-10.3-1
+        });
+        let packet = hello.bind(binder.as_ref());
         self.transcript = Transcript::new();
         self.transcript.absorb(&packet);
         self.hello_hash = sha256(&packet);
@@ -87,7 +104,10 @@ impl Greeting {
         let (Some(suite), true) = (suite, accept.version == u16::from(VERSION)) else {
             return Err(PeerMisbehaved::ChoseUnoffered.into());
         };
-        if accept.resumed || accept.early_accepted {
+        // R-4.4-3
+        let resumed = self.ticket.as_ref().filter(|_| accept.resumed);
+        let has_offered = !accept.resumed || resumed.is_some_and(|ticket| ticket.suite() == suite);
+        if !has_offered || accept.early_accepted {
             return Err(PeerMisbehaved::ChoseUnoffered.into());
         }
         let agreed = self.ephemeral.agree(shared.provider.as_ref(), accept.key_share);
@@ -96,7 +116,9 @@ impl Greeting {
         transcript.absorb(&packet.raw_header());
         transcript.absorb(packet.body());
         let ids = ConnectionIds { local: self.local_id, peer: accept.connection_id };
-        Ok(Candidate::new(Keyed::new(shared, suite, ids, transcript, agreed, &self.random, self.carrier)))
+        let early = resumed.map_or_else(EarlySecret::without_psk, |ticket| EarlySecret::with_psk(ticket.psk()));
+        let keyed = Keyed::new(shared, suite, ids, transcript, (early, agreed), &self.random, self.carrier);
+        Ok(Candidate::new(keyed, resumed.map(Ticket::peer)))
     }
 
     /// Why the responder did not accept: a hint, if it is an answer to this Hello at all (R-4.3-1, R-4.3-2).

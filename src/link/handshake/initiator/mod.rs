@@ -22,7 +22,7 @@ pub(crate) use datagram::DatagramInitiator;
 pub(crate) use stream::Initiator;
 
 use super::Established;
-use super::auth::{PendingAuth, VerifiedPeer};
+use super::auth::{PendingAuth, Proof, VerifiedPeer};
 use super::keyed::{KemSecret, Keyed, Mastered};
 use crate::config::{ClientConfig, Signer};
 use crate::crypto::generator::Generator;
@@ -72,15 +72,15 @@ impl Verified {
         let (keyed, kem) = answer_kem(config, keyed, kem_key, generator, &mut flight)?;
         let (mastered, transcript) = Mastered::new(&config.shared, keyed, kem);
         let (receiver, place) = (mastered.ids.peer, mastered.auth_place());
-        let auth = PendingAuth::new(&config.shared, Role::Initiator, receiver, place, transcript);
+        let auth = PendingAuth::new(&config.shared, Role::Initiator, receiver, place, peer.is_resumed(), transcript);
         Ok(AwaitSignature { mastered, peer, auth, flight })
     }
 }
 
 impl AwaitSignature {
-    /// The signature, if the key is at hand.
-    fn sign(&self, signer: &Signer) -> Option<[u8; 64]> {
-        self.auth.sign(signer)
+    /// The proof of who this end is, unless an external signer has to be asked for it.
+    fn prove(&self, signer: &Signer) -> Option<Proof> {
+        self.auth.prove(signer)
     }
 
     /// Checks a signature that came from an external signer.
@@ -89,14 +89,14 @@ impl AwaitSignature {
     }
 
     /// KemReply and InitiatorAuth; from here on there are Data packets.
-    fn complete(self, config: &ClientConfig, signature: &[u8; 64]) -> (Established, Vec<u8>) {
+    fn complete(self, config: &ClientConfig, proof: &Proof) -> (Established, Vec<u8>) {
         let Self { mastered, peer, auth, mut flight } = self;
         let shared = &config.shared;
-        let (mut packet, transcript) = auth.complete(signature, &mastered.initiator);
+        let (mut packet, transcript) = auth.complete(proof, &mastered.initiator);
         protection::seal(&mastered.packet_keys(shared), mastered.auth_number, &mut packet);
         flight.append(&mut packet);
         let suite = mastered.suite;
-        let (keys, exporter) = mastered.into_established(shared, Role::Initiator, &transcript);
+        let (keys, exporter, resumption) = mastered.into_established(shared, Role::Initiator, &transcript);
         let established = Established {
             peer,
             suite,
@@ -104,6 +104,7 @@ impl AwaitSignature {
             realm: config.realm.clone(),
             keys,
             exporter,
+            resumption,
             epilogue: None,
         };
         (established, flight)

@@ -15,7 +15,8 @@ use crate::crypto::generator::Generator;
 use crate::crypto::hash::sha256;
 use crate::error::SignatureRejected;
 use crate::event::{CloseReason, PeerMisbehaved};
-use crate::link::handshake::auth::VerifiedPeer;
+use crate::link::Ticket;
+use crate::link::handshake::auth::{Proof, VerifiedPeer};
 use crate::link::handshake::{Packet, Progress};
 use crate::wire::PacketKind;
 
@@ -41,11 +42,11 @@ impl Initiator {
     /// Starts a handshake: the Hello is appended to `out`.
     pub(crate) fn start(
         config: Arc<ClientConfig>,
-        expect: Expect,
+        (expect, ticket): (Expect, Option<Ticket>),
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Self {
-        let (greeting, mut hello) = Greeting::new(&config, expect, Carrier::Stream, None, generator);
+        let (greeting, mut hello) = Greeting::new(&config, expect, ticket, Carrier::Stream, None, generator);
         out.append(&mut hello);
         Self { config, expect, local_id: greeting.local_id(), state: State::Accept(Box::new(greeting)) }
     }
@@ -103,8 +104,8 @@ impl Initiator {
         out: &mut Vec<u8>,
     ) -> Result<Progress, CloseReason> {
         let waiting = verified.reveal(&self.config, generator)?;
-        match waiting.sign(&self.config.shared.signer) {
-            Some(signature) => Ok(self.complete(waiting, &signature, out)),
+        match waiting.prove(&self.config.shared.signer) {
+            Some(proof) => Ok(self.complete(waiting, &proof, out)),
             None => {
                 self.state = State::Signature(Box::new(waiting));
                 Ok(Progress::SignatureWanted)
@@ -120,13 +121,13 @@ impl Initiator {
         let State::Signature(waiting) = &self.state else { return Err(SignatureRejected::NotWanted) };
         waiting.verify(&self.config, signature)?;
         match self.take_state() {
-            State::Signature(waiting) => Ok(self.complete(*waiting, signature, out)),
+            State::Signature(waiting) => Ok(self.complete(*waiting, &Proof::Signature(*signature), out)),
             _ => Err(SignatureRejected::NotWanted),
         }
     }
 
-    fn complete(&self, waiting: AwaitSignature, signature: &[u8; 64], out: &mut Vec<u8>) -> Progress {
-        let (established, mut flight) = waiting.complete(&self.config, signature);
+    fn complete(&self, waiting: AwaitSignature, proof: &Proof, out: &mut Vec<u8>) -> Progress {
+        let (established, mut flight) = waiting.complete(&self.config, proof);
         out.append(&mut flight);
         Progress::Done(Box::new(established))
     }

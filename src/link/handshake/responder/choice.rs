@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 
 use crate::config::{Carrier, ServerConfig, Suite};
 use crate::crypto::hash::{HASH_LEN, check_equal, hmac};
+use crate::crypto::key_schedule::EarlySecret;
 use crate::event::{PeerIncompatible, RefuseCode};
 use crate::link::handshake::Packet;
 use crate::link::handshake::transcript::Transcript;
+use crate::link::ticket::OpenedTicket;
 use crate::packet::validator::MAX_HANDSHAKE_PACKET;
 use crate::wire::VERSION;
 use crate::wire::packet_builder::Refuse;
@@ -54,6 +56,30 @@ pub(super) fn refuse(
     let suites: Vec<u8> = config.shared.suites_on(carrier).into_iter().map(Suite::id).collect();
     let refuse = Refuse { hello_hash, code, versions: &[u16::from(VERSION)], suites: &suites };
     refuse.build(hello.connection_id)
+}
+
+/// Whether a ticket of this responder's is for such a session as the Hello asks for, and the sender of the Hello has its PSK (R-10.3-3).
+pub(super) fn fits(
+    config: &ServerConfig,
+    packet: &Packet<'_>,
+    hello: &HelloView<'_>,
+    suite: Suite,
+    ticket: &OpenedTicket,
+) -> bool {
+    let facts = &ticket.facts;
+    let is_for_this = facts.responder == config.shared.signer.peer_id()
+        && facts.app_protocol == hello.app_protocol
+        && facts.realm == hello.realm
+        && facts.suite == suite
+        && Some(ticket.policy_epoch) == config.tickets;
+    let is_bound = || {
+        let mut bound = Transcript::new();
+        bound.absorb(&packet.raw_header());
+        bound.absorb(hello.bound);
+        let early = EarlySecret::with_psk(&ticket.psk);
+        hello.binder.is_some_and(|binder| early.verify_binder(&bound.hash(), binder).is_ok())
+    };
+    is_for_this && is_bound()
 }
 
 /// Checks what the Hello asks for, in the order of R-6.3-1, and chooses the suite.

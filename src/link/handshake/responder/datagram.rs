@@ -8,15 +8,18 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU64;
 
-use super::choice::choose;
-use super::{Answered, Answering};
+use super::choice::{choose, fits};
+use super::presented::PresentedTicket;
+use super::{Answered, Answering, Terms};
 use crate::config::{Carrier, ServerConfig};
 use crate::crypto::generator::Generator;
 use crate::crypto::hash::sha256;
 use crate::error::SignatureRejected;
 use crate::link::Discarded;
+use crate::link::handshake::auth::Proof;
 use crate::link::handshake::waiting::WaitingRoom;
 use crate::link::handshake::{Epilogue, Packet, Progress};
+use crate::link::ticket::OpenedTicket;
 use crate::wire::PacketKind;
 use crate::wire::packet_parser::HelloView;
 
@@ -30,6 +33,8 @@ pub(crate) struct DatagramResponder {
 
 enum State {
     Hello,
+    /// A Hello with a ticket, which the owner of the ticket keys has to open.
+    Ticket(PresentedTicket),
     /// The own signature is wanted. The hash is the Hello's.
     Signature([u8; 32], Box<Answering>),
     HalfOpen(Box<HalfOpen>),
@@ -61,7 +66,13 @@ impl DatagramResponder {
         out: &mut Vec<u8>,
     ) -> Result<Progress, Discarded> {
         match (&mut self.state, packet.header.kind) {
-            (State::Hello, PacketKind::Hello) => self.on_hello(&packet, generator, out),
+            (State::Hello, PacketKind::Hello) => match PresentedTicket::find(&self.config, &packet) {
+                Some(presented) => {
+                    self.state = State::Ticket(presented);
+                    Ok(Progress::TicketPresented)
+                }
+                None => self.on_hello(&packet, None, generator, out),
+            },
             // R-6.10-4: one Hello is answered, always with the same bytes.
             (State::HalfOpen(half), PacketKind::Hello) if half.hello_hash == sha256(packet.bytes) => {
                 Ok(Progress::Repeat)
@@ -77,10 +88,26 @@ impl DatagramResponder {
         }
     }
 
+    pub(crate) fn answer_ticket(
+        &mut self,
+        ticket: Option<&OpenedTicket>,
+        generator: &mut Generator,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, Discarded> {
+        match core::mem::replace(&mut self.state, State::Hello) {
+            State::Ticket(mut presented) => self.on_hello(&presented.packet(), ticket, generator, out),
+            state => {
+                self.state = state;
+                Ok(Progress::Waiting)
+            }
+        }
+    }
+
     /// Answers a Hello with the whole flight, or with a Refuse, or not at all. Only in the first case anything has changed (R-6.10-7).
     fn on_hello(
         &mut self,
         packet: &Packet<'_>,
+        ticket: Option<&OpenedTicket>,
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Result<Progress, Discarded> {
@@ -93,11 +120,13 @@ impl DatagramResponder {
                 return Ok(Progress::Refused(refusal.what()));
             }
         };
-        let answering = Answering::new(config, carrier, self.local_id, packet, &hello, suite, generator)?;
+        let ticket = ticket.filter(|ticket| fits(config, packet, &hello, suite, ticket));
+        let terms = Terms { suite, ticket };
+        let answering = Answering::new(config, carrier, self.local_id, packet, &hello, terms, generator)?;
         let hello_hash = sha256(packet.bytes);
-        match answering.sign(&config.shared.signer) {
-            Some(signature) => {
-                self.answer(hello_hash, answering, &signature, out);
+        match answering.prove(&config.shared.signer) {
+            Some(proof) => {
+                self.answer(hello_hash, answering, &proof, out);
                 Ok(Progress::Waiting)
             }
             None => {
@@ -115,14 +144,14 @@ impl DatagramResponder {
         let State::Signature(_, answering) = &self.state else { return Err(SignatureRejected::NotWanted) };
         answering.verify(&self.config, signature)?;
         if let State::Signature(hello_hash, answering) = core::mem::replace(&mut self.state, State::Over) {
-            self.answer(hello_hash, *answering, signature, out);
+            self.answer(hello_hash, *answering, &Proof::Signature(*signature), out);
         }
         Ok(Progress::Waiting)
     }
 
     /// Sends the flight and waits for the initiator's. Accept and ResponderAuth come first: they share a datagram.
-    fn answer(&mut self, hello_hash: [u8; 32], answering: Answering, signature: &[u8; 64], out: &mut Vec<u8>) {
-        let (answered, answer) = answering.complete(&self.config, signature);
+    fn answer(&mut self, hello_hash: [u8; 32], answering: Answering, proof: &Proof, out: &mut Vec<u8>) {
+        let (answered, answer) = answering.complete(&self.config, proof);
         let flight = [answer.accept, answer.auth, answer.kem_offer].concat();
         out.extend_from_slice(&flight);
         let waiting = WaitingRoom::default();
@@ -134,6 +163,13 @@ impl DatagramResponder {
         match &self.state {
             State::HalfOpen(half) => &half.flight,
             _ => &[],
+        }
+    }
+
+    pub(crate) fn presented_ticket(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Ticket(presented) => Some(presented.ticket()),
+            _ => None,
         }
     }
 
@@ -154,6 +190,10 @@ impl DatagramResponder {
         let mut seen = Vec::new();
         let name = match &self.state {
             State::Hello => 24,
+            State::Ticket(presented) => {
+                seen.extend_from_slice(&presented.hash());
+                28
+            }
             State::Signature(hello_hash, answering) => {
                 seen.extend_from_slice(hello_hash);
                 seen.extend_from_slice(answering.auth.message());
@@ -206,6 +246,7 @@ impl fmt::Debug for DatagramResponder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Hello => "DatagramResponder::Hello",
+            State::Ticket(_) => "DatagramResponder::Ticket",
             State::Signature(..) => "DatagramResponder::Signature",
             State::HalfOpen(_) => "DatagramResponder::HalfOpen",
             State::Over => "DatagramResponder::Over",

@@ -1,12 +1,13 @@
 //! The end that answers the first packet (specification, section 6.3): its steps, whatever the carrier.
 //!
 //! ```text
-//! Hello ──choose──> Answering ──complete──> Answered ──KemReply, InitiatorAuth──> Established
+//! Hello ──(ticket)──choose──> Answering ──complete──> Answered ──KemReply, InitiatorAuth──> Established
 //! ```
 #![forbid(unsafe_code)]
 
 mod choice;
 mod datagram;
+mod presented;
 #[cfg(feature = "endpoint")]
 mod screening;
 mod stream;
@@ -21,7 +22,7 @@ pub(crate) use datagram::DatagramResponder;
 pub(crate) use screening::{Screened, Unserved};
 pub(crate) use stream::Responder;
 
-use super::auth::{Expected, PendingAuth, VerifiedPeer};
+use super::auth::{Expected, PendingAuth, Proof, VerifiedPeer};
 use super::keyed::{ConnectionIds, KemSecret, Keyed, Mastered, Opened};
 use super::transcript::Transcript;
 use super::{Established, Packet};
@@ -30,10 +31,13 @@ use crate::crypto::generator::Generator;
 use crate::crypto::key_exchange::EphemeralSecret;
 #[cfg(feature = "hybrid")]
 use crate::crypto::key_exchange::KemSeed;
+use crate::crypto::key_schedule::EarlySecret;
 #[cfg(feature = "hybrid")]
 use crate::crypto::provider::KEM_KEY_LEN;
 use crate::error::SignatureRejected;
 use crate::event::{CloseReason, PeerMisbehaved};
+use crate::identity::PeerId;
+use crate::link::ticket::OpenedTicket;
 #[cfg(feature = "hybrid")]
 use crate::packet::PacketNumber;
 use crate::role::Role;
@@ -49,6 +53,16 @@ use crate::wire::{PacketKind, VERSION};
 struct Asked {
     app_protocol: String,
     realm: String,
+    /// Whose ticket was taken.
+    resumed: Option<PeerId>,
+}
+
+/// What a Hello is answered with.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub(super) suite: Suite,
+    /// The ticket of the Hello, if it is taken.
+    pub(super) ticket: Option<&'a OpenedTicket>,
 }
 
 /// The answer to a Hello, complete but for the signature.
@@ -109,7 +123,7 @@ impl Answering {
         local_id: NonZeroU64,
         packet: &Packet<'_>,
         hello: &HelloView<'_>,
-        suite: Suite,
+        Terms { suite, ticket }: Terms<'_>,
         generator: &mut Generator,
     ) -> Result<Self, CloseReason> {
         let shared = &config.shared;
@@ -124,6 +138,7 @@ impl Answering {
             random: &random,
             key_share: &ephemeral.public(shared.provider.as_ref()),
             connection_id: local_id,
+            resumed: ticket.is_some(),
         };
         let accept = accept.build(hello.connection_id);
 
@@ -132,19 +147,25 @@ impl Answering {
         transcript.absorb(packet.body());
         transcript.absorb(&accept);
         let ids = ConnectionIds { local: local_id, peer: hello.connection_id };
-        let keyed = Keyed::new(shared, suite, ids, transcript, agreed, hello.random, carrier);
+        let early = ticket.map_or_else(EarlySecret::without_psk, |ticket| EarlySecret::with_psk(&ticket.psk));
+        let keyed = Keyed::new(shared, suite, ids, transcript, (early, agreed), hello.random, carrier);
         let mut kem_offer = Vec::new();
         let (keyed, kem) = offer_kem(config, keyed, generator, &mut kem_offer);
 
         let transcript = keyed.transcript.clone();
-        let auth = PendingAuth::new(shared, Role::Responder, ids.peer, keyed.auth_place(), transcript);
-        let asked = Asked { app_protocol: hello.app_protocol.to_string(), realm: hello.realm.to_string() };
+        let place = keyed.auth_place();
+        let auth = PendingAuth::new(shared, Role::Responder, ids.peer, place, ticket.is_some(), transcript);
+        let asked = Asked {
+            app_protocol: hello.app_protocol.to_string(),
+            realm: hello.realm.to_string(),
+            resumed: ticket.map(|ticket| ticket.facts.initiator),
+        };
         Ok(Self { keyed, kem, asked, auth, accept, kem_offer })
     }
 
-    /// The signature, if the key is at hand.
-    pub(super) fn sign(&self, signer: &Signer) -> Option<[u8; 64]> {
-        self.auth.sign(signer)
+    /// The proof of who this end is, unless an external signer has to be asked for it.
+    pub(super) fn prove(&self, signer: &Signer) -> Option<Proof> {
+        self.auth.prove(signer)
     }
 
     /// Checks a signature that came from an external signer.
@@ -153,10 +174,10 @@ impl Answering {
     }
 
     /// The flight, and what waits for the initiator's.
-    pub(super) fn complete(self, config: &ServerConfig, signature: &[u8; 64]) -> (Answered, Answer) {
+    pub(super) fn complete(self, config: &ServerConfig, proof: &Proof) -> (Answered, Answer) {
         let Self { mut keyed, kem, asked, auth, accept, kem_offer } = self;
         let shared = &config.shared;
-        let (mut packet, transcript) = auth.complete(signature, &keyed.responder);
+        let (mut packet, transcript) = auth.complete(proof, &keyed.responder);
         keyed.transcript = transcript;
         keyed.seal(shared, &keyed.responder, keyed.auth_number(), &mut packet);
         let answer = Answer { accept, kem_offer, auth: packet };
@@ -215,20 +236,23 @@ impl Answered {
 
     fn on_initiator_auth(&mut self, config: &ServerConfig, packet: Packet<'_>) -> Result<Established, CloseReason> {
         let Stage::InitiatorAuth(awaiting) = &self.0 else { return Err(PeerMisbehaved::UnexpectedPacket.into()) };
-        let AwaitInitiatorAuth { mastered, transcript, .. } = &**awaiting;
+        let AwaitInitiatorAuth { mastered, transcript, asked } = &**awaiting;
         let shared = &config.shared;
         let opened = Opened::open(&mastered.packet_keys(shared), mastered.auth_number, packet)?;
         let expected = Expected { sender: Role::Initiator, secret: &mastered.initiator, pin: None };
-        let (peer, transcript) = VerifiedPeer::verify(shared.provider.as_ref(), &expected, transcript, &opened)?;
+        let (peer, transcript) = match asked.resumed {
+            Some(peer) => VerifiedPeer::verify_resumed(peer, &expected, transcript, &opened)?,
+            None => VerifiedPeer::verify(shared.provider.as_ref(), &expected, transcript, &opened)?,
+        };
 
         let Stage::InitiatorAuth(awaited) = self.take_stage() else {
             return Err(PeerMisbehaved::UnexpectedPacket.into());
         };
         let AwaitInitiatorAuth { mastered, asked, .. } = *awaited;
         let suite = mastered.suite;
-        let (keys, exporter) = mastered.into_established(shared, Role::Responder, &transcript);
-        let Asked { app_protocol, realm } = asked;
-        Ok(Established { peer, suite, app_protocol, realm, keys, exporter, epilogue: None })
+        let (keys, exporter, resumption) = mastered.into_established(shared, Role::Responder, &transcript);
+        let Asked { app_protocol, realm, .. } = asked;
+        Ok(Established { peer, suite, app_protocol, realm, keys, exporter, resumption, epilogue: None })
     }
 
     fn take_stage(&mut self) -> Stage {

@@ -7,15 +7,18 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU64;
 
-use super::choice::choose;
-use super::{Answered, Answering};
+use super::choice::{choose, fits};
+use super::presented::PresentedTicket;
+use super::{Answered, Answering, Terms};
 use crate::config::{Carrier, ServerConfig};
 use crate::crypto::generator::Generator;
 #[cfg(any(test, feature = "testing"))]
 use crate::crypto::hash::sha256;
 use crate::error::SignatureRejected;
 use crate::event::{CloseReason, PeerMisbehaved};
+use crate::link::handshake::auth::Proof;
 use crate::link::handshake::{Packet, Progress};
+use crate::link::ticket::OpenedTicket;
 use crate::wire::PacketKind;
 use crate::wire::packet_parser::HelloView;
 
@@ -29,6 +32,8 @@ pub(crate) struct Responder {
 /// What is awaited, with the secrets that it takes.
 enum State {
     Hello,
+    /// A Hello with a ticket, which the owner of the ticket keys has to open.
+    Ticket(PresentedTicket),
     Signature(Box<Answering>),
     Answered(Answered),
     /// The handshake is over.
@@ -49,7 +54,13 @@ impl Responder {
     ) -> Result<Progress, CloseReason> {
         // R-6.3-3: one kind of packet has a place in each state.
         match (&mut self.state, packet.header.kind) {
-            (State::Hello, PacketKind::Hello) => self.on_hello(&packet, generator, out),
+            (State::Hello, PacketKind::Hello) => match PresentedTicket::find(&self.config, &packet) {
+                Some(presented) => {
+                    self.state = State::Ticket(presented);
+                    Ok(Progress::TicketPresented)
+                }
+                None => self.on_hello(&packet, None, generator, out),
+            },
             (State::Answered(answered), kind) if answered.awaits() == Some(kind) => {
                 match answered.take(&self.config, packet)? {
                     Some(established) => Ok(Progress::Done(Box::new(established))),
@@ -60,10 +71,26 @@ impl Responder {
         }
     }
 
+    pub(crate) fn answer_ticket(
+        &mut self,
+        ticket: Option<&OpenedTicket>,
+        generator: &mut Generator,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, CloseReason> {
+        match core::mem::replace(&mut self.state, State::Hello) {
+            State::Ticket(mut presented) => self.on_hello(&presented.packet(), ticket, generator, out),
+            state => {
+                self.state = state;
+                Ok(Progress::Waiting)
+            }
+        }
+    }
+
     /// Answers a Hello with the whole flight. Or with a Refuse, or not at all: a malformed one gets no answer (R-6.4-1).
     fn on_hello(
         &mut self,
         packet: &Packet<'_>,
+        ticket: Option<&OpenedTicket>,
         generator: &mut Generator,
         out: &mut Vec<u8>,
     ) -> Result<Progress, CloseReason> {
@@ -73,10 +100,12 @@ impl Responder {
             CloseReason::Incompatible(refusal.what())
         })?;
         let config = &self.config;
-        let answering = Answering::new(config, Carrier::Stream, self.local_id, packet, &hello, suite, generator)?;
-        match answering.sign(&config.shared.signer) {
-            Some(signature) => {
-                self.answer(answering, &signature, out);
+        let ticket = ticket.filter(|ticket| fits(config, packet, &hello, suite, ticket));
+        let terms = Terms { suite, ticket };
+        let answering = Answering::new(config, Carrier::Stream, self.local_id, packet, &hello, terms, generator)?;
+        match answering.prove(&config.shared.signer) {
+            Some(proof) => {
+                self.answer(answering, &proof, out);
                 Ok(Progress::Waiting)
             }
             None => {
@@ -94,18 +123,25 @@ impl Responder {
         let State::Signature(answering) = &self.state else { return Err(SignatureRejected::NotWanted) };
         answering.verify(&self.config, signature)?;
         if let State::Signature(answering) = core::mem::replace(&mut self.state, State::Over) {
-            self.answer(*answering, signature, out);
+            self.answer(*answering, &Proof::Signature(*signature), out);
         }
         Ok(Progress::Waiting)
     }
 
     /// Sends the flight and waits for the initiator's.
-    fn answer(&mut self, answering: Answering, signature: &[u8; 64], out: &mut Vec<u8>) {
-        let (answered, answer) = answering.complete(&self.config, signature);
+    fn answer(&mut self, answering: Answering, proof: &Proof, out: &mut Vec<u8>) {
+        let (answered, answer) = answering.complete(&self.config, proof);
         for mut packet in [answer.accept, answer.kem_offer, answer.auth] {
             out.append(&mut packet);
         }
         self.state = State::Answered(answered);
+    }
+
+    pub(crate) fn presented_ticket(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Ticket(presented) => Some(presented.ticket()),
+            _ => None,
+        }
     }
 
     pub(crate) fn to_sign(&self) -> Option<&[u8]> {
@@ -127,6 +163,7 @@ impl Responder {
     pub(crate) fn digest(&self) -> [u8; 33] {
         let (name, seen) = match &self.state {
             State::Hello => (8, [0; 32]),
+            State::Ticket(presented) => (13, presented.hash()),
             State::Signature(answering) => (9, sha256(answering.auth.message())),
             State::Answered(answered) => answered.digest(),
             State::Over => (12, [0; 32]),
@@ -140,7 +177,7 @@ impl fmt::Debug for Responder {
         let awaits = match &self.state {
             State::Hello => Some(PacketKind::Hello),
             State::Answered(answered) => answered.awaits(),
-            State::Signature(_) | State::Over => None,
+            State::Ticket(_) | State::Signature(_) | State::Over => None,
         };
         f.debug_struct("Responder").field("awaits", &awaits).finish_non_exhaustive()
     }

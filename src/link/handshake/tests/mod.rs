@@ -7,6 +7,7 @@ mod flips;
 mod forgery;
 mod hostile;
 mod order;
+mod resumption;
 mod retry;
 mod signer;
 mod sizes;
@@ -18,7 +19,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
-use super::responder::Answering;
+use super::auth::Proof;
+use super::responder::{Answering, Terms};
 use super::*;
 use crate::config::Admission;
 use crate::crypto::keygen::IdentityKey;
@@ -84,7 +86,7 @@ impl End {
     fn connect_as(config: ClientConfig, expect: Expect, carrier: Carrier) -> (Self, Vec<u8>) {
         config.validate(carrier).unwrap();
         let (mut generator, mut hello) = (generator(11), Vec::new());
-        let handshake = Handshake::connect(Arc::new(config), expect, carrier, None, &mut generator, &mut hello);
+        let handshake = Handshake::connect(Arc::new(config), (expect, None), carrier, None, &mut generator, &mut hello);
         (Self { handshake, generator, done: None }, hello)
     }
 
@@ -233,8 +235,9 @@ fn forged_flight(
     let view = HelloView::parse(&hello[HEADER_LEN..]).unwrap();
     let id = NonZeroU64::new(u64::from(seed)).unwrap();
     let mut generator = generator(seed);
-    let answering = Answering::new(config, CARRIER, id, &packet, &view, suite, &mut generator).unwrap();
-    let signature = signature.or_else(|| answering.sign(&config.shared.signer)).unwrap();
-    let (_, answer) = answering.complete(config, &signature);
+    let terms = Terms { suite, ticket: None };
+    let answering = Answering::new(config, CARRIER, id, &packet, &view, terms, &mut generator).unwrap();
+    let proof = signature.map(Proof::Signature).or_else(|| answering.prove(&config.shared.signer)).unwrap();
+    let (_, answer) = answering.complete(config, &proof);
     split(&[answer.accept, answer.auth, answer.kem_offer].concat())
 }

@@ -90,7 +90,7 @@ fn a_short_hello_gets_no_hybrid_suite() {
     let mut out = Vec::new();
     let expect = Expect::Ask;
     let config = Arc::new(client(&SUITES));
-    Handshake::connect(config, expect, Carrier::Stream, None, &mut generator(11), &mut out);
+    Handshake::connect(config, (expect, None), Carrier::Stream, None, &mut generator(11), &mut out);
     let table_end = out.len() - 96;
     let padding = vec![0; 600 - out.len()];
     out.splice(table_end..table_end, padding);

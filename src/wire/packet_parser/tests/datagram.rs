@@ -14,10 +14,11 @@ fn hello(names: usize, cookie: Option<&[u8; 32]>, padded_to: Option<u16>) -> Vec
         connection_id: NonZeroU64::MAX,
         app_protocol: &app_protocol,
         realm: &realm,
+        ticket: &[],
         cookie,
         padded_to,
     };
-    hello.build().tag(Some(&SAMPLE))
+    hello.build().tag(Some(&SAMPLE)).bind(None)
 }
 
 /// R-4.1-6, R-4.1-7.

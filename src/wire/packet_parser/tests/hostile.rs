@@ -13,14 +13,19 @@ fn parse_as_everything(bytes: &[u8]) {
         assert_eq!(auth.covered.len() + 96, bytes.len());
         assert!(auth.credentials.len() <= MAX_CREDENTIALS);
     }
+    for auth in [ResumedAuthView::of_responder(bytes), ResumedAuthView::of_initiator(bytes)].into_iter().flatten() {
+        assert_eq!(auth.covered.len() + 32, bytes.len());
+    }
 }
 
-fn specimens() -> [Vec<u8>; 6] {
+fn specimens() -> [Vec<u8>; 7] {
     let refuse =
         Refuse { hello_hash: &SAMPLE, code: RefuseCode::UnknownAppProtocol, versions: &[10, 11], suites: &[1, 2] }
             .build(receiver());
-    let accept = Accept { version: 10, suite: 2, random: &SAMPLE, key_share: &SAMPLE, connection_id: receiver() };
-    let auth = Auth { params: largest_params(), identity: &SAMPLE, credentials: b"credentials" };
+    let connection_id = receiver();
+    let accept = Accept { version: 10, suite: 2, random: &SAMPLE, key_share: &SAMPLE, connection_id, resumed: false };
+    let auth = auth_of(largest_params(), b"credentials");
+    let resumed = Auth { params: largest_params(), identity: None };
     [
         RawHello::smallest().body(),
         RawHello { ticket: Some(vec![9; 40]), ..RawHello::largest() }.body(),
@@ -28,6 +33,7 @@ fn specimens() -> [Vec<u8>; 6] {
         accept.build(receiver())[HEADER_LEN..].to_vec(),
         body_of(&auth_packet(&auth, Role::Responder), PacketKind::ResponderAuth, TAG_LEN).to_vec(),
         largest_initiator_auth(),
+        body_of(&resumed_packet(&resumed, Role::Initiator), PacketKind::InitiatorAuth, TAG_LEN).to_vec(),
     ]
 }
 
@@ -51,7 +57,7 @@ fn every_truncation_and_every_flipped_bit_is_survived() {
 proptest! {
     #[test]
     fn bytes_changed_at_will_are_survived(
-        which in 0..6_usize,
+        which in 0..7_usize,
         changes in vec_of((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         cut: prop::sample::Index,
     ) {
@@ -65,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn small_offsets_anywhere_are_survived(which in 0..6_usize, at: prop::sample::Index, value in 0..300_u32) {
+    fn small_offsets_anywhere_are_survived(which in 0..7_usize, at: prop::sample::Index, value in 0..300_u32) {
         // Offsets and vtable entries are small numbers: arbitrary bytes seldom look like one.
         let mut bytes = specimens()[which].clone();
         let at = at.index(bytes.len() - 3) / 2 * 2;

@@ -12,8 +12,11 @@ proptest! {
         connection_id in 1..=u64::MAX,
         app_protocol in "[a-z]{1,64}",
         realm in "[a-z]{0,64}",
+        ticket in vec_of(any::<u8>(), 0..=MAX_TICKET),
         peer_tag: Option<[u8; 32]>,
+        binder: [u8; 32],
     ) {
+        let binder = Some(binder).filter(|binder| *binder != [0; 32] && !ticket.is_empty());
         let connection_id = NonZeroU64::new(connection_id).unwrap();
         let hello = Hello {
             versions: &versions,
@@ -23,12 +26,15 @@ proptest! {
             connection_id,
             app_protocol: &app_protocol,
             realm: &realm,
+            ticket: &ticket,
             cookie: None,
             padded_to: None,
         };
         let untagged = hello.build();
         let tagged = untagged.tagged().to_vec();
-        let packet = untagged.tag(peer_tag.as_ref());
+        let unbound = untagged.tag(peer_tag.as_ref());
+        let bound = unbound.bound().to_vec();
+        let packet = unbound.bind(binder.as_ref());
         prop_assert_eq!(&packet[..packet.len() - 64], &tagged[..]);
 
         let view = HelloView::parse(body_of(&packet, PacketKind::Hello, 0)).unwrap().for_stream().unwrap();
@@ -38,6 +44,7 @@ proptest! {
         prop_assert_eq!((view.app_protocol, view.realm), (&app_protocol[..], &realm[..]));
         prop_assert_eq!(view.peer_tag, peer_tag.as_ref().filter(|tag| **tag != [0; 32]));
         prop_assert_eq!(view.tagged, &tagged[HEADER_LEN..]);
+        prop_assert_eq!((view.ticket, view.binder, view.bound), (&ticket[..], binder.as_ref(), &bound[HEADER_LEN..]));
     }
 
     #[test]
@@ -48,16 +55,17 @@ proptest! {
         b: [u8; 32],
         version: u16,
         suite: u8,
+        resumed: bool,
         code in 0..=6_u16,
         versions in vec_of(any::<u16>(), 0..=8),
         suites in vec_of(any::<u8>(), 0..=8),
     ) {
         let receiver = NonZeroU64::new(receiver).unwrap();
         let connection_id = NonZeroU64::new(id).unwrap();
-        let packet = Accept { version, suite, random: &a, key_share: &b, connection_id }.build(receiver);
+        let packet = Accept { version, suite, random: &a, key_share: &b, connection_id, resumed }.build(receiver);
         let view = AcceptView::parse(body_of(&packet, PacketKind::Accept, 0)).unwrap();
         prop_assert_eq!((view.version, view.suite, view.key_share), (version, suite, &b));
-        prop_assert_eq!((view.connection_id, view.resumed, view.early_accepted), (connection_id, false, false));
+        prop_assert_eq!((view.connection_id, view.resumed, view.early_accepted), (connection_id, resumed, false));
 
         let code = RefuseCode::from_code(code).unwrap();
         let packet = Refuse { hello_hash: &a, code, versions: &versions, suites: &suites }.build(receiver);
@@ -92,7 +100,8 @@ proptest! {
             max_datagram,
             max_ack_delay_ms,
         };
-        let auth = Auth { params, identity: &identity, credentials: &credentials };
+        let shown = Identity { key: &identity, credentials: &credentials };
+        let auth = Auth { params, identity: Some(shown) };
         let (role, kind, epoch) = if initiator {
             (Role::Initiator, PacketKind::InitiatorAuth, 2)
         } else {
@@ -100,7 +109,7 @@ proptest! {
         };
         let unsigned = auth.build(role, receiver(), 0);
         let covered = unsigned.covered().to_vec();
-        let packet = unsigned.sign(&[3; 64]).finish(&[4; 32]);
+        let packet = unsigned.sign(Some(&[3; 64])).finish(&[4; 32]);
         prop_assert_eq!(Header::parse(packet.first_chunk().unwrap()).unwrap().epoch, epoch);
         let body = body_of(&packet, kind, TAG_LEN);
         let view = if initiator { AuthView::of_initiator(body) } else { AuthView::of_responder(body) }.unwrap();
@@ -108,5 +117,15 @@ proptest! {
         prop_assert_eq!((view.identity, view.credentials), (&identity, &credentials[..]));
         prop_assert_eq!((view.signature, view.finished), (&[3; 64], &[4; 32]));
         prop_assert_eq!(view.covered, &covered[HEADER_LEN..]);
+
+        // R-4.6-3: the same in a resumed handshake.
+        let unsigned = Auth { params, identity: None }.build(role, receiver(), 0);
+        let (covered, len) = (unsigned.covered().to_vec(), unsigned.packet_len());
+        let packet = unsigned.sign(None).finish(&[4; 32]);
+        prop_assert_eq!(packet.len(), len);
+        let body = body_of(&packet, kind, TAG_LEN);
+        let resumed = if initiator { ResumedAuthView::of_initiator } else { ResumedAuthView::of_responder };
+        let view = resumed(body).unwrap();
+        prop_assert_eq!((view.params, view.finished, view.covered), (params, &[4; 32], &covered[HEADER_LEN..]));
     }
 }
