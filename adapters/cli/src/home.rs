@@ -16,6 +16,11 @@ pub(crate) fn authorized_agents() -> Result<PathBuf, NoHome> {
     folder().map(|folder| folder.join("authorized_agents"))
 }
 
+/// Where tickets are kept, to begin the next session with the same agent sooner.
+pub(crate) fn tickets() -> Result<PathBuf, NoHome> {
+    folder().map(|folder| folder.join("tickets"))
+}
+
 /// Makes the folder of a file in this place, closed to others.
 pub(crate) fn create_folder_of(file: &Path) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Ok(()) };

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aitcp::crypto::keygen::IdentityKey;
 use aitcp::{
-    Admission, ClientConfig, CloseReason, EndpointConfig, Expect, Limits, PeerMisbehaved, ServerConfig, Timeouts,
+    Admission, ClientConfig, CloseReason, EndpointConfig, Expect, Limits, PeerMisbehaved, ServerConfig, Ticket,
+    Timeouts,
 };
 use aitcp_std::{Connection, Endpoint, close_reason};
 
@@ -23,6 +24,9 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long the peer may take to agree that all is done.
 pub(crate) const PARTING: Duration = Duration::from_secs(5);
 
+/// Tickets have said the same so far.
+const TICKET_POLICY: u64 = 0;
+
 /// An agent that calls others. It lets nobody open streams.
 pub(crate) fn client(key: IdentityKey, app_protocol: &str) -> Arc<ClientConfig> {
     let mut limits = limits();
@@ -33,7 +37,7 @@ pub(crate) fn client(key: IdentityKey, app_protocol: &str) -> Arc<ClientConfig> 
 /// An agent that takes files, and asks about everybody.
 pub(crate) fn server(key: IdentityKey) -> Arc<ServerConfig> {
     let config = ServerConfig::new(key, Admission::Ask, &[APP_PROTOCOL]);
-    Arc::new(config.with_limits(limits()).with_timeouts(timeouts()))
+    Arc::new(config.with_limits(limits()).with_timeouts(timeouts()).with_tickets(TICKET_POLICY))
 }
 
 fn limits() -> Limits {
@@ -56,22 +60,41 @@ fn timeouts() -> Timeouts {
     timeouts
 }
 
-/// A session with an agent.
-pub(crate) fn call(to: &AgentAddress, udp: bool, config: Arc<ClientConfig>) -> Result<Connection, Failure> {
+/// A session with an agent. A ticket of the last one saves both ends a signature.
+pub(crate) fn call(
+    to: &AgentAddress,
+    udp: bool,
+    config: Arc<ClientConfig>,
+    ticket: Option<Ticket>,
+) -> Result<Connection, Failure> {
     let expect = Expect::Pinned(to.peer);
     if udp {
-        return call_over_udp(&to.place, expect, &config);
+        return call_over_udp(&to.place, expect, &config, ticket);
     }
-    Connection::connect(reach(&to.place)?, config, expect, &mut ()).map_err(|error| failure(error, Exit::Unreachable))
+    let tcp = reach(&to.place)?;
+    let called = match ticket {
+        Some(ticket) => Connection::resume(tcp, config, expect, ticket, &mut ()),
+        None => Connection::connect(tcp, config, expect, &mut ()),
+    };
+    called.map_err(|error| failure(error, Exit::Unreachable))
 }
 
 /// Only a handshake shows whether somebody is there.
-fn call_over_udp(place: &HostPort, expect: Expect, config: &Arc<ClientConfig>) -> Result<Connection, Failure> {
+fn call_over_udp(
+    place: &HostPort,
+    expect: Expect,
+    config: &Arc<ClientConfig>,
+    mut ticket: Option<Ticket>,
+) -> Result<Connection, Failure> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses(place)? {
         let endpoint = Endpoint::bind(any_port(address), EndpointConfig::new())
             .map_err(|error| Failure::new(Exit::Local, error))?;
-        match endpoint.connect(address, Arc::clone(config), expect, &mut ()) {
+        let called = match ticket.take() {
+            Some(ticket) => endpoint.resume(address, Arc::clone(config), expect, ticket, &mut ()),
+            None => endpoint.connect(address, Arc::clone(config), expect, &mut ()),
+        };
+        match called {
             Err(error) if close_reason(&error) == Some(CloseReason::HandshakeTimeout) => last = error,
             called => return called.map_err(|error| failure(error, Exit::Unreachable)),
         }

@@ -56,6 +56,21 @@ fn agents_come_one_after_the_other_and_only_those_on_the_list() {
     assert_eq!(bob.inbox(), ["first", "second"]);
 }
 
+/// With a ticket of the first, which is used once: what it came with is good for the third.
+#[test]
+fn the_next_session_is_resumed() {
+    let [ann, bob] = [Agent::new(), Agent::new()];
+    bob.authorize(&[&ann.id]);
+    let listening = bob.listen(&["--udp"]);
+    for (name, resumed) in [("first", false), ("second", true), ("third", true)] {
+        fs::write(ann.path(name), name).unwrap();
+        let sent = ann.send(&listening.full_address(), &["--udp", ann.path(name).to_str().unwrap()]).output().unwrap();
+        assert_exit(&sent, 0);
+        assert_eq!(json_lines(&sent)[0]["resumed"], resumed, "{name}");
+    }
+    assert_eq!(bob.inbox(), ["first", "second", "third"]);
+}
+
 #[test]
 fn another_agent_than_the_one_named_gets_nothing() {
     let [ann, bob, eve] = [Agent::new(), Agent::new(), Agent::new()];

@@ -34,6 +34,18 @@ use std::io::{self, ErrorKind};
 
 use aitcp::{CloseReason, Instant, Seed, Session};
 
+/// Whether a socket says only that the time for a read or a write is up, or that a signal came in between: it can be done again.
+///
+/// ```
+/// use std::io::{Error, ErrorKind};
+///
+/// assert!(aitcp_io::is_timeout(&ErrorKind::WouldBlock.into()) && !aitcp_io::is_timeout(&Error::other("broken")));
+/// ```
+#[must_use]
+pub fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
 /// What a call comes to that may have to wait; `None` if it has to.
 pub type Attempt<T> = io::Result<Option<T>>;
 

@@ -55,9 +55,11 @@ mod driver;
 mod endpoint;
 mod stream;
 mod tcp;
+mod tickets;
 
 pub use aitcp::Owner;
 pub use aitcp_io::close_reason;
 pub use connection::Connection;
 pub use endpoint::{Endpoint, Incoming};
 pub use stream::{RecvStream, SendStream, Stream};
+pub use tickets::TicketStore;

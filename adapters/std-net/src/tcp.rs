@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aitcp::{Instant, Ledger, Session};
-use aitcp_io::{Attempt, Clock, settled};
+use aitcp_io::{Attempt, Clock, is_timeout, settled};
 
 use crate::driver::{Driver, Shown};
 
@@ -24,8 +24,6 @@ const FULL: Duration = Duration::from_millis(5);
 const LINGER: Duration = Duration::from_secs(1);
 /// The longest write and the shortest read: sockets take no timeout of zero.
 const MOMENT: Duration = Duration::from_millis(1);
-/// What a socket says whose time is up.
-const NOT_YET: [ErrorKind; 3] = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
 /// Room for several of the longest packets.
 const BUFFER: usize = 64 << 10;
 
@@ -52,8 +50,6 @@ struct State {
     read_ended: bool,
 }
 
-type Guard<'a> = MutexGuard<'a, State>;
-
 impl TcpDriver {
     pub(crate) fn start(socket: TcpStream, session: Session) -> io::Result<Driver> {
         socket.set_nodelay(true)?; // packets are made for whole buffers: there is nothing to collect
@@ -73,12 +69,12 @@ impl TcpDriver {
     }
 
     /// A panic leaves the state whole, since nothing in it is changed half-way.
-    fn lock(&self) -> Guard<'_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes all that the session has to send, and reads while the socket is full.
-    fn flush<'a>(&'a self, mut state: Guard<'a>, deadline: Instant) -> Guard<'a> {
+    fn flush<'a>(&'a self, mut state: MutexGuard<'a, State>, deadline: Instant) -> MutexGuard<'a, State> {
         self.write(&mut state);
         while !state.unwritten.is_empty() && self.clock.now() < deadline {
             state = self.read(state, deadline);
@@ -100,7 +96,7 @@ impl TcpDriver {
             }
             match (&self.socket).write(state.outbox.get(state.unwritten.clone()).unwrap_or_default()) {
                 Ok(len) => state.unwritten.start = state.unwritten.start.saturating_add(len),
-                Err(error) if NOT_YET.contains(&error.kind()) => state.next_write = self.clock.now() + FULL,
+                Err(error) if is_timeout(&error) => state.next_write = self.clock.now() + FULL,
                 // What the peer has said last can still be read.
                 Err(_) => (state.unwritten, state.next_write) = (0..0, self.clock.now() + Duration::MAX),
             }
@@ -114,7 +110,7 @@ impl TcpDriver {
     }
 
     /// Reads once, at most until `until`, and feeds the session; if another thread is at that already, waits for it.
-    fn read<'a>(&'a self, mut state: Guard<'a>, until: Instant) -> Guard<'a> {
+    fn read<'a>(&'a self, mut state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
         let until = state.session.poll_timeout().map_or(until, |timer| timer.min(until));
         let until = if state.unwritten.is_empty() { until } else { until.min(state.next_write) };
         let wait = until.saturating_duration_since(self.clock.now()).clamp(MOMENT, LOOK_UP);
@@ -132,7 +128,7 @@ impl TcpDriver {
                 let input = state.session.handle_stream(now, &mut bytes);
                 bytes.drain(..input.consumed);
             }
-            Err(error) if NOT_YET.contains(&error.kind()) => {}
+            Err(error) if is_timeout(&error) => {}
             _ => {
                 state.read_ended = true;
                 state.session.handle_link_lost(now);

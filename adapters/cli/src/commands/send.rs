@@ -8,12 +8,13 @@ use std::thread;
 use std::time::Instant;
 
 use aitcp::Direction;
-use aitcp_std::Connection;
+use aitcp_std::{Connection, TicketStore};
 use serde::Serialize;
 
 use crate::args;
 use crate::commands::key;
 use crate::exit::{Exit, Failure};
+use crate::home;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::session;
@@ -25,11 +26,16 @@ pub(crate) fn run(args: args::Send, output: Output) -> Result<(), Failure> {
     // Before anybody is called: a file that is not there is no reason to show up.
     let (header, content) = open(&args.file, args.name)?;
     let begun = Instant::now();
+    let identity = key.identity.peer_id();
     let config = session::client(key.identity, APP_PROTOCOL);
-    let connection = session::call(&args.to, args.udp, config)?;
+    // Without a place for tickets each session begins with signatures, and that is all.
+    let tickets = home::tickets().ok().and_then(|folder| TicketStore::open(folder).ok());
+    let ticket = tickets.as_ref().and_then(|store| store.take(identity, args.to.peer, APP_PROTOCOL, "").ok().flatten());
+    let connection = session::call(&args.to, args.udp, config, ticket)?;
     output.report(&Report::Connected {
         peer: args.to.peer.to_string(),
         suite: connection.handshake().suite.to_string(),
+        resumed: connection.handshake().resumed,
         milliseconds: begun.elapsed().as_secs_f64() * 1e3,
     })?;
 
@@ -43,6 +49,9 @@ pub(crate) fn run(args: args::Send, output: Output) -> Result<(), Failure> {
     // A receipt says that the file is there, however the session ends; a refusal has been heard too.
     connection.set_timeout(Some(session::PARTING));
     let _ = connection.shutdown();
+    if let Some(store) = tickets {
+        std::iter::from_fn(|| connection.take_ticket()).for_each(|ticket| _ = store.put(&ticket));
+    }
     let receipt = sent?;
     output.report(&Report::Sent { name: header.name, bytes: receipt.bytes, sha256: receipt.sha256, seconds })
 }
@@ -82,15 +91,16 @@ fn open(file: &Path, name: Option<String>) -> Result<(Header, Box<dyn Read>), Fa
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Report {
-    Connected { peer: String, suite: String, milliseconds: f64 },
+    Connected { peer: String, suite: String, resumed: bool, milliseconds: f64 },
     Sent { name: String, bytes: u64, sha256: String, seconds: f64 },
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connected { peer, suite, milliseconds } => {
-                write!(f, "connected to {peer}\n  in {milliseconds:.1} ms, {suite}")
+            Self::Connected { peer, suite, resumed, milliseconds } => {
+                let resumed = if *resumed { ", resumed" } else { "" };
+                write!(f, "connected to {peer}\n  in {milliseconds:.1} ms, {suite}{resumed}")
             }
             Self::Sent { name, bytes, sha256, seconds } => {
                 write!(f, "sent {name}, {bytes} bytes in {seconds:.2} s\n  SHA-256 {sha256}")

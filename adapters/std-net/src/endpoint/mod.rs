@@ -19,12 +19,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use aitcp::{BeginError, ClientConfig, EndpointConfig, EndpointStats, Expect, Handle, Owner, PeerId, ServerConfig};
+use aitcp::{
+    BeginError, ClientConfig, EndpointConfig, EndpointStats, Expect, Handle, Instant, Owner, PeerId, ServerConfig,
+};
 use aitcp_io::misuse;
 
 use crate::connection::Connection;
 use crate::driver::Driver;
-use hub::{Hub, State};
+use hub::Hub;
 pub use incoming::Incoming;
 use session::Anchor;
 pub(crate) use session::EndpointSession;
@@ -127,11 +129,8 @@ impl Endpoint {
         peer: Expect,
         owner: &mut dyn Owner,
     ) -> io::Result<Connection> {
-        let hub = self.hub();
-        if !hub.socket.as_ref().ok_or(ErrorKind::Unsupported)?.reaches(addr) {
-            return Err(ErrorKind::AddrNotAvailable.into());
-        }
-        self.begin(|state| state.endpoint.connect(hub.clock.now(), config, peer, addr), |_, _| Ok(()), owner)
+        self.check_reach(addr)?;
+        self.begin(|endpoint, now| endpoint.connect(now, config, peer, addr), None, owner)
     }
 
     /// Does the handshake as initiator on a TCP connection that has just come up, and waits to be admitted.
@@ -145,25 +144,27 @@ impl Endpoint {
         peer: Expect,
         owner: &mut dyn Owner,
     ) -> io::Result<Connection> {
-        let hub = self.hub();
-        let remote = tcp.peer_addr()?;
-        self.begin(
-            |state| state.endpoint.connect_stream(hub.clock.now(), config, peer),
-            |state, handle| hub.attach(state, handle, tcp, remote),
-            owner,
-        )
+        self.begin(|endpoint, now| endpoint.connect_stream(now, config, peer), Some(tcp), owner)
     }
 
-    fn begin(
+    /// Whether the UDP socket sends to `addr`.
+    pub(crate) fn check_reach(&self, addr: SocketAddr) -> io::Result<()> {
+        let socket = self.hub().socket.as_ref().ok_or(ErrorKind::Unsupported)?;
+        if socket.reaches(addr) { Ok(()) } else { Err(ErrorKind::AddrNotAvailable.into()) }
+    }
+
+    /// Begins a session as `begin` does, on `tcp` if it is one for a stream carrier, and waits to be admitted.
+    pub(crate) fn begin(
         &self,
-        begin: impl FnOnce(&mut State) -> Result<Handle, BeginError>,
-        attach: impl FnOnce(&mut State, Handle) -> io::Result<()>,
+        begin: impl FnOnce(&mut aitcp::Endpoint<SocketAddr>, Instant) -> Result<Handle, BeginError>,
+        tcp: Option<TcpStream>,
         owner: &mut dyn Owner,
     ) -> io::Result<Connection> {
-        let mut state = self.hub().lock();
-        let handle = begin(&mut state).map_err(misuse)?;
+        let hub = self.hub();
+        let mut state = hub.lock();
+        let handle = begin(&mut state.endpoint, hub.clock.now()).map_err(misuse)?;
         let session = EndpointSession::new(&self.door.anchor, handle, state.take_seat(handle));
-        let attached = attach(&mut state, handle);
+        let attached = tcp.map_or(Ok(()), |tcp| hub.attach(&mut state, handle, tcp));
         drop(state); // before the session, if it goes
         attached?;
         Connection::establish(Driver::Endpoint(session), owner)

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use aitcp::{BeginError, Carrier, Handle, Instant, ServerConfig, Session, StreamTask};
-use aitcp_io::{misuse, seed};
+use aitcp_io::{is_timeout, misuse, seed};
 
 use super::hub::{Hub, State};
 use super::spawn;
@@ -20,8 +20,6 @@ use super::udp::reachable;
 const LINGER: Duration = Duration::from_secs(1);
 /// How long to wait when the system has no more connections to give, before asking again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What a socket says whose time is up.
-const NOT_YET: [ErrorKind; 3] = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
 /// Room for the longest packet and more.
 const BUFFER: usize = 32 << 10;
 
@@ -98,10 +96,10 @@ impl Hub {
                 return;
             }
             match connection {
-                Ok((socket, remote)) => {
+                Ok((socket, _)) => {
                     // Whom there is no room for, or no thread, finds the connection closed.
                     if let Ok(handle) = state.endpoint.accept_stream(self.clock.now(), Arc::clone(server)) {
-                        let _ = self.attach(&mut state, handle, socket, remote);
+                        let _ = self.attach(&mut state, handle, socket);
                     }
                     self.serve(&mut state);
                 }
@@ -115,18 +113,8 @@ impl Hub {
     }
 
     /// Gives a session its carrier.
-    pub(super) fn attach(
-        self: &Arc<Self>,
-        state: &mut State,
-        handle: Handle,
-        socket: TcpStream,
-        remote: SocketAddr,
-    ) -> io::Result<()> {
-        let changed = Arc::new(Condvar::new());
-        let connected =
-            Connected { remote, changed: Arc::clone(&changed), has_output: true, is_over: false, read_ended: false };
-        state.carriers.0.insert(handle, connected);
-        let started = self.start_threads(handle, socket, changed);
+    pub(super) fn attach(self: &Arc<Self>, state: &mut State, handle: Handle, socket: TcpStream) -> io::Result<()> {
+        let started = self.start_threads(state, handle, socket);
         if started.is_err() {
             state.carriers.0.remove(&handle);
             state.endpoint.handle_link_lost(self.clock.now(), handle);
@@ -134,7 +122,11 @@ impl Hub {
         started
     }
 
-    fn start_threads(self: &Arc<Self>, handle: Handle, socket: TcpStream, changed: Arc<Condvar>) -> io::Result<()> {
+    fn start_threads(self: &Arc<Self>, state: &mut State, handle: Handle, socket: TcpStream) -> io::Result<()> {
+        let (remote, changed) = (socket.peer_addr()?, Arc::new(Condvar::new()));
+        let connected =
+            Connected { remote, changed: Arc::clone(&changed), has_output: true, is_over: false, read_ended: false };
+        state.carriers.0.insert(handle, connected);
         socket.set_nodelay(true)?; // packets are made for whole buffers: there is nothing to collect
         socket.set_write_timeout(Some(LINGER))?;
         let reader = (Arc::clone(self), socket.try_clone()?);
@@ -213,7 +205,7 @@ impl Hub {
             match socket.write(bytes) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(len) => bytes = bytes.get(len..).unwrap_or_default(),
-                Err(error) if NOT_YET.contains(&error.kind()) => {
+                Err(error) if is_timeout(&error) => {
                     if self.lock().carriers.0.get(&handle).is_none_or(|connected| connected.is_over) {
                         return Err(error);
                     }

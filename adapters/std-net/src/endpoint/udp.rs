@@ -4,12 +4,13 @@
 //! when one has come nearer. Nothing else ends a wait for datagrams on every system. A connected socket does not hear itself; beside its
 //! thread there is [another](super::clock_thread) that keeps time.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use aitcp::{EcnCodepoint, Instant};
+use aitcp_io::is_timeout;
 
 use super::hub::Hub;
 
@@ -19,8 +20,6 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_micros(100);
 /// How long the thread does nothing when the socket gives an error, lest it does nothing else.
 const PAUSE: Duration = Duration::from_millis(1);
-/// What a socket says whose time is up.
-const NOT_YET: [ErrorKind; 3] = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
 /// More than the longest datagram that UDP carries.
 const BUFFER: usize = 64 << 10;
 
@@ -84,7 +83,7 @@ impl Socket {
         self.socket.set_read_timeout(Some(wait.max(MOMENT))).ok()?;
         let (len, from) = match self.socket.recv_from(buffer) {
             Ok(received) => received,
-            Err(error) if NOT_YET.contains(&error.kind()) => return None,
+            Err(error) if is_timeout(&error) => return None,
             Err(_) => {
                 thread::sleep(wait.min(PAUSE));
                 return None;
