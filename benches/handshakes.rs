@@ -1,4 +1,4 @@
-//! Whole handshakes, both ends, from nothing to established; beside the primitives in them and nothing else.
+//! Whole handshakes, both ends, from nothing to established, full and resumed; beside the primitives in them and nothing else.
 
 mod support;
 
@@ -16,6 +16,14 @@ fn handshakes(criterion: &mut Criterion) {
         let agents = Agents::new(suite);
         group.bench_function(name, |b| b.iter(|| black_box(agents.establish(&mut buf))));
     }
+    for (name, suite) in SUITES {
+        let agents = Agents::new(suite);
+        let mut resumable = agents.resumable(&mut buf);
+        group.bench_function(format!("resumed/{name}"), |b| {
+            b.iter(|| black_box(agents.resume(&mut resumable, &mut buf)));
+        });
+    }
+    group.bench_function("primitives/x25519_alone", |b| b.iter(x25519));
     group.bench_function("primitives/x25519", |b| b.iter(x25519_and_ed25519));
     group.bench_function("primitives/x25519_ml_kem_768", |b| {
         b.iter(|| {
@@ -25,12 +33,19 @@ fn handshakes(criterion: &mut Criterion) {
     });
 }
 
-/// Each end makes a key share and agrees on a secret, signs, and verifies.
-fn x25519_and_ed25519() {
-    let key = RustCrypto.ed25519_key(&[1; 32]);
+/// Each end makes a key share and agrees on a secret.
+fn x25519() {
     for end in 0..2 {
         let share = RustCrypto.x25519_public(black_box(&[end + 1; 32]));
         black_box(RustCrypto.x25519(&[end + 2; 32], black_box(&share)));
+    }
+}
+
+/// The same, and each signs and verifies.
+fn x25519_and_ed25519() {
+    x25519();
+    let key = RustCrypto.ed25519_key(&[1; 32]);
+    for end in 0..2 {
         let message = [end; 121];
         let signature = key.sign(black_box(&message));
         RustCrypto.ed25519_verify(&key.public_key(), &message, black_box(&signature)).unwrap();

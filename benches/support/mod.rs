@@ -7,7 +7,10 @@ use std::time::Duration;
 use aitcp::crypto::keygen::IdentityKey;
 use aitcp::crypto::provider::{Aead, AeadAlgorithm, CryptoProvider, HeaderMask, MlKem768, Rejected, SigningKey};
 use aitcp::crypto::rustcrypto::RustCrypto;
-use aitcp::{Admission, Carrier, ClientConfig, Event, Expect, Instant, PeerId, Seed, ServerConfig, Session, Suite};
+use aitcp::{
+    Admission, Carrier, ClientConfig, Event, Expect, Instant, PeerId, SecretBytes, Seed, ServerConfig, Session, Suite,
+    Ticket, TicketKeys,
+};
 use criterion::Criterion;
 
 pub(crate) const NOW: Instant = Instant::ORIGIN;
@@ -46,7 +49,8 @@ impl Agents {
         let key = |seed| IdentityKey::from_seed(provider.as_ref(), [seed; 32]).unwrap();
         let server_id = key(2).peer_id();
         let client = ClientConfig::with_provider(provider.clone(), key(1), "bench/1").with_suites(&[suite]);
-        let server = ServerConfig::with_provider(provider.clone(), key(2), Admission::Any, &["bench/1"]);
+        let server =
+            ServerConfig::with_provider(provider.clone(), key(2), Admission::Any, &["bench/1"]).with_tickets(1);
         Self { client: Arc::new(client), server: Arc::new(server.with_suites(&[suite])), server_id }
     }
 
@@ -65,6 +69,36 @@ impl Agents {
         while carry(&mut initiator, &mut responder, buf) | carry(&mut responder, &mut initiator, buf) {}
         assert_eq!(initiator.poll_event(), Some(Event::Established));
         assert_eq!(responder.poll_event(), Some(Event::Established));
+        (initiator, responder)
+    }
+}
+
+/// What it takes to resume a session.
+pub(crate) struct Resumable {
+    keys: TicketKeys,
+    /// The initiator's ticket, which each run uses as if it were the first.
+    ticket: SecretBytes,
+}
+
+impl Agents {
+    /// A session, and a ticket of it.
+    pub(crate) fn resumable(&self, buf: &mut [u8]) -> Resumable {
+        let (mut initiator, mut responder) = self.establish(buf);
+        let mut keys = TicketKeys::new(NOW, seed(5));
+        responder.issue_ticket(NOW, &mut keys).unwrap();
+        carry(&mut responder, &mut initiator, buf);
+        Resumable { keys, ticket: initiator.take_ticket().unwrap().to_bytes() }
+    }
+
+    /// Both ends of a resumed session, all of the handshake done.
+    pub(crate) fn resume(&self, Resumable { keys, ticket }: &mut Resumable, buf: &mut [u8]) -> (Session, Session) {
+        let (expect, ticket) = (Expect::Pinned(self.server_id), Ticket::from_bytes(ticket).unwrap());
+        let initiator = Session::resume(NOW, self.client.clone(), expect, Carrier::Stream, ticket, seed(3));
+        let (mut initiator, mut responder) = (initiator.unwrap(), self.responder());
+        carry(&mut initiator, &mut responder, buf);
+        responder.answer_ticket(NOW, Some(keys));
+        while carry(&mut responder, &mut initiator, buf) | carry(&mut initiator, &mut responder, buf) {}
+        assert!(initiator.handshake().unwrap().resumed && responder.handshake().unwrap().resumed);
         (initiator, responder)
     }
 }
