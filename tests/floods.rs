@@ -2,11 +2,8 @@
 //! And honest peers that go on and on: nothing is allocated.
 #![cfg(all(feature = "rustcrypto", feature = "hybrid"))]
 
-use std::time::Duration;
-
 use aitcp::{
-    Carrier, Direction, Ending, Event, Instant, Limits, Meta, PeerMisbehaved, ProtocolCode, RecvError, Role, Session,
-    StreamId, Suite,
+    Direction, Ending, Event, Instant, Limits, PeerMisbehaved, ProtocolCode, RecvError, Role, Session, StreamId, Suite,
 };
 use aitcp_testkit::forge::{Auth, Control, Fragment, Header, Hello, HostilePeer, Kind, Params, Payload};
 use aitcp_testkit::heap::{CountingAllocator, Meter};
@@ -328,61 +325,6 @@ fn a_steady_state_allocates_nothing() {
         }
         let steady: u64 = allocations[30..].iter().sum();
         assert_eq!(steady, 0, "{suite}: {allocations:?}");
-    }
-}
-
-/// The same over datagrams, with acknowledgements, timers, and best-effort datagrams, while the congestion window stays what it is.
-#[test]
-fn a_steady_state_over_datagrams_allocates_nothing() {
-    for suite in [Suite::X25519ChaCha20Poly1305, Suite::X25519Aes256Gcm] {
-        let mut setup = Setup { carrier: Carrier::Datagram { mtu: 1_452 }, ..Setup::default() };
-        setup.set_suite(suite);
-        let mut ends = [Role::Initiator, Role::Responder].map(|role| setup.session(role, NOW));
-        let (mut now, mut room) = (NOW, vec![0; 1 << 17]);
-        let mut settle = |ends: &mut [Session; 2], now: &mut Instant| {
-            for _ in 0..8 {
-                exchange(ends, *now, &mut room);
-                *now = *now + Duration::from_millis(10);
-                ends.iter_mut().for_each(|end| end.handle_timeout(*now));
-            }
-        };
-        settle(&mut ends, &mut now);
-        let stream = ends[0].open(Direction::Bidirectional).unwrap();
-        let (message, mut got) = (vec![7; 60_000], vec![0; 60_000]);
-        let mut allocations = Vec::new();
-        for round in 0..400 {
-            let meter = Meter::start();
-            let len = [1, 1_200, 60_000][round % 3];
-            for from in [0, 1] {
-                assert_eq!(ends[from].send(stream, &message[..len], Ending::End), Ok(len));
-                ends[from].send_datagram(&message[..100]).unwrap();
-                settle(&mut ends, &mut now);
-                let mut received = 0;
-                while received < len {
-                    received += ends[1 - from].recv(stream, &mut got).unwrap().len;
-                }
-                assert_eq!(ends[1 - from].recv_datagram(&mut got), Ok(100));
-            }
-            allocations.push(meter.allocations());
-        }
-        let steady: u64 = allocations[100..].iter().sum();
-        assert_eq!(steady, 0, "{suite}: {allocations:?}");
-    }
-}
-
-/// All datagrams of both ends, there and back.
-fn exchange(ends: &mut [Session; 2], now: Instant, room: &mut [u8]) {
-    let [one, other] = ends;
-    for _ in 0..4 {
-        for forth in [true, false] {
-            let (from, to) = if forth { (&mut *one, &mut *other) } else { (&mut *other, &mut *one) };
-            while let Some(transmit) = from.poll_transmit(now, room).unwrap() {
-                for datagram in room[..transmit.len].chunks_mut(transmit.segment.unwrap_or(transmit.len)) {
-                    to.handle_datagram(now, Meta::default(), datagram);
-                }
-            }
-            while to.poll_event().is_some() {}
-        }
     }
 }
 

@@ -5,7 +5,6 @@ mod admission;
 mod carriers;
 mod life;
 mod network;
-mod replays;
 mod tickets;
 
 use std::sync::Arc;
