@@ -19,17 +19,19 @@ pub fn campaign(full: u32) -> u32 {
 }
 
 /// Runs a scenario with each of so many seeds, from 0 on, and every tenth of them twice: the same has to come of it, be it a
-/// [trace](crate::simulator::Simulator::trace_hash) or figures.
+/// [trace](crate::simulator::Simulator::trace_hash) or figures. What came of each seed is returned.
 ///
 /// # Panics
 /// If two runs of a seed differ.
-pub fn for_each_seed<T: PartialEq + Debug>(full: u32, scenario: impl Fn(u64) -> T) {
-    for seed in 0..u64::from(campaign(full)) {
+pub fn for_each_seed<T: PartialEq + Debug>(full: u32, scenario: impl Fn(u64) -> T) -> Vec<T> {
+    let run = |seed| {
         let outcome = scenario(seed);
         if seed % TWICE == 0 {
             assert_eq!(scenario(seed), outcome, "seed {seed} does not do the same twice");
         }
-    }
+        outcome
+    };
+    (0..campaign(full).into()).map(run).collect()
 }
 
 /// Prints a figure that a test has found. What is printed with `println!` is shown by the test harness only if the test fails.
