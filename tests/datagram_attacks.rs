@@ -220,6 +220,29 @@ fn a_sender_that_hears_nothing_probes() {
     }
 }
 
+/// R-9.3-3: an end that lives says so although its window is used up, and a round trip that was once very long lets it wait for long.
+#[test]
+fn a_keepalive_does_not_wait_for_the_window() {
+    let mut setup = setup();
+    setup.responder.timeouts.keepalive = Some(Duration::from_millis(200));
+    let mut hostile = HostileDatagrams::established(&setup, Role::Responder);
+    let stream = hostile.victim.open(Direction::Unidirectional).unwrap();
+    hostile.victim.send(stream, b"x", Ending::End).unwrap();
+    let number = hostile.receive()[0].number;
+    // Asleep for so long, the victim included.
+    hostile.now = hostile.now + Duration::from_secs(7);
+    hostile.send(&acks(&[(number, number)]));
+    hostile.victim.send(stream, &[7; 100_000], Ending::End).unwrap();
+    hostile.wait(Duration::from_secs(2));
+    let path = hostile.victim.stats().path.unwrap();
+    assert!(path.bytes_in_flight + 1_452 > path.window && path.unanswered_probes == 0, "{path:?}");
+    let before = hostile.received.len();
+    hostile.wait(Duration::from_secs(2));
+    let said = &hostile.received[before..];
+    assert!((9..=11).contains(&said.len()), "{}", said.len());
+    assert!(said.iter().all(|packet| packet.len < 200 && !packet.controls(Control::PING).is_empty()), "{said:?}");
+}
+
 // ---- values -----------------------------------------------------------------------------------------------------------------------
 
 /// MODELS: every value of every byte that means something, sealed with real keys. Unknown controls end the session (R-8.7-1), and
