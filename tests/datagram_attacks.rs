@@ -64,7 +64,7 @@ fn both_implementations_of_packet_protection_agree() {
 /// R-8.10-4 (quiche CVE-2025-4820): acknowledgements of what was never sent, or was left out.
 #[test]
 fn optimistic_acknowledgements_end_the_session() {
-    for ahead in [1, 2, 1_000, 1 << 40] {
+    for ahead in [1, 2, 1_000, 1 << 40, (1 << 62) - 1_000] {
         let mut hostile = victim(Role::Responder);
         hostile.send(&ping());
         hostile.wait(Duration::from_millis(25));
@@ -94,14 +94,52 @@ fn an_acknowledgement_of_a_number_that_was_left_out_ends_the_session() {
     assert!(hostile.ended_for(ProtocolCode::Forbidden));
 }
 
-/// R-8.1-8: more ranges than may be listed, however many.
+/// R-8.1-8: more ranges than may be listed, however many a packet holds. (A hundred thousand of them: `wire::payload::tests`.)
 #[test]
 fn floods_of_ranges_end_the_session() {
-    for count in [33, 100, 800] {
+    for count in [33, 100, 1_000] {
         let mut hostile = victim(Role::Responder);
         let ranges: Vec<_> = (0..count).rev().map(|range| (3 * range, 3 * range)).collect();
         hostile.send(&acks(&ranges));
         assert!(hostile.ended_for(ProtocolCode::MalformedPayload), "{count}");
+    }
+}
+
+/// R-8.1-8: a hundred thousand ranges, 32 in each packet, of numbers that were really sent, again and again.
+#[test]
+fn a_hundred_thousand_ranges_of_what_was_sent_are_taken_for_nothing() {
+    for limits in [Limits::small(), Limits::default()] {
+        let mut hostile = with(limits);
+        for _ in 0..200 {
+            hostile.send(&ping());
+            hostile.send(&ping());
+            hostile.receive();
+        }
+        let mut numbers: Vec<_> = hostile.received.iter().rev().map(|packet| packet.number).collect();
+        numbers.dedup_by(|lower, higher| *higher < *lower + 2);
+        let ranges: Vec<_> = numbers.iter().map(|number| (*number, *number)).collect();
+        assert!(ranges.len() > 64, "{}", ranges.len());
+        let hostile = flood_of(hostile, limits, 1, campaign(100_000) / 32, |index| {
+            let first = usize::try_from(index).unwrap() % (ranges.len() - 32);
+            acks(&ranges[first..first + 32])
+        });
+        assert_eq!(hostile.victim.close_reason(), None);
+        assert_eq!(hostile.victim.stats().path.unwrap().bytes_in_flight, 0);
+    }
+}
+
+/// R-8.10-1, R-8.1-8: a hundred thousand packets with a gap below each. The receiver remembers the newest ranges, and tells of 32.
+#[test]
+fn a_hundred_thousand_gaps_take_no_more_memory_than_32_ranges() {
+    for limits in [Limits::small(), Limits::default()] {
+        let mut hostile = flood_of(with(limits), limits, 2, campaign(100_000), |_| ping());
+        assert_eq!(hostile.victim.close_reason(), None);
+        hostile.next_number += 1;
+        hostile.send(&ping());
+        let told = hostile.receive().last().unwrap().acks();
+        assert_eq!(told.len(), 32);
+        assert!(told.windows(2).all(|pair| pair[1].1 + 1 < pair[0].0), "{told:?}");
+        assert_eq!(told[0].1, hostile.next_number - 1, "the newest are the ones that are kept");
     }
 }
 
@@ -180,6 +218,29 @@ fn a_sender_that_hears_nothing_probes() {
         let doubled = (pair[0] * 2).min(Duration::from_secs(2));
         assert!(pair[1] + Duration::from_millis(2) >= doubled && pair[1] <= doubled + Duration::from_millis(2));
     }
+}
+
+/// R-9.3-3: an end that lives says so although its window is used up, and a round trip that was once very long lets it wait for long.
+#[test]
+fn a_keepalive_does_not_wait_for_the_window() {
+    let mut setup = setup();
+    setup.responder.timeouts.keepalive = Some(Duration::from_millis(200));
+    let mut hostile = HostileDatagrams::established(&setup, Role::Responder);
+    let stream = hostile.victim.open(Direction::Unidirectional).unwrap();
+    hostile.victim.send(stream, b"x", Ending::End).unwrap();
+    let number = hostile.receive()[0].number;
+    // Asleep for so long, the victim included.
+    hostile.now = hostile.now + Duration::from_secs(7);
+    hostile.send(&acks(&[(number, number)]));
+    hostile.victim.send(stream, &[7; 100_000], Ending::End).unwrap();
+    hostile.wait(Duration::from_secs(2));
+    let path = hostile.victim.stats().path.unwrap();
+    assert!(path.bytes_in_flight + 1_452 > path.window && path.unanswered_probes == 0, "{path:?}");
+    let before = hostile.received.len();
+    hostile.wait(Duration::from_secs(2));
+    let said = &hostile.received[before..];
+    assert!((9..=11).contains(&said.len()), "{}", said.len());
+    assert!(said.iter().all(|packet| packet.len < 200 && !packet.controls(Control::PING).is_empty()), "{said:?}");
 }
 
 // ---- values -----------------------------------------------------------------------------------------------------------------------
@@ -287,6 +348,7 @@ fn what_goes_beyond_credit_ends_the_session() {
         (4, window - 1, None),
         (4, window, Some(ProtocolCode::FlowControl)),
         (4, 1 << 61, Some(ProtocolCode::FlowControl)),
+        (4, u64::MAX, Some(ProtocolCode::FlowControl)),
         (streams << 2, 0, None),
         ((streams + 1) << 2, 0, Some(ProtocolCode::StreamLimit)),
         (((1 << 60) - 1) << 2, 0, Some(ProtocolCode::StreamLimit)),
@@ -307,13 +369,23 @@ fn what_goes_beyond_credit_ends_the_session() {
 
 // ---- floods -----------------------------------------------------------------------------------------------------------------------
 
-/// Sends payloads under the eyes of a meter, and lets the victim answer; its heap stays within its limits.
-fn flood(limits: Limits, mut payload: impl FnMut(u64) -> Payload) -> HostileDatagrams {
-    let mut hostile = with(limits);
+fn flood(limits: Limits, payload: impl FnMut(u64) -> Payload) -> HostileDatagrams {
+    flood_of(with(limits), limits, 1, campaign(100_000), payload)
+}
+
+/// Sends payloads under the eyes of a meter, under every so-manieth number, and lets the victim answer; its heap stays within its limits.
+fn flood_of(
+    mut hostile: HostileDatagrams,
+    limits: Limits,
+    stride: u64,
+    count: u32,
+    mut payload: impl FnMut(u64) -> Payload,
+) -> HostileDatagrams {
     let (mut held, mut peak) = (0, 0);
     let mut room = vec![0; 64 << 10];
-    for index in 0..u64::from(campaign(100_000)) {
+    for index in 0..u64::from(count) {
         let mut packet = hostile.seal_next(&payload(index));
+        hostile.next_number += stride - 1;
         hostile.now = hostile.now + Duration::from_micros(500);
         let meter = Meter::start();
         let _ = hostile.victim.handle_datagram(hostile.now, Meta::default(), &mut packet);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use aitcp::{Admission, Carrier, Direction, Disposition, Ending, Event, Instant, Meta, Role, Session, Suite, Verdict};
 use aitcp_testkit::forge::{Accept, HEADER_LEN, Header, Hello, Kind, read_u64};
 use aitcp_testkit::simulator::{NodeId, Occurrence, SessionNode, Simulator};
-use aitcp_testkit::{Address, Conditions, Datagram, Loss, Probability, Setup, campaign};
+use aitcp_testkit::{
+    Address, Conditions, Datagram, Loss, Probability, Setup, campaign, for_each_seed, is_full_campaign, report,
+};
 
 const MTU: u16 = 1_452;
 
@@ -29,13 +31,14 @@ fn network(suite: Suite, seed: u64, conditions: Conditions) -> (Network, NodeId,
     (network, initiator, responder)
 }
 
-/// How long it takes until both ends are established and the initiator knows of the other; `None` if longer than `most`.
-fn time_to_confirm(suite: Suite, seed: u64, conditions: Conditions, most: Duration) -> Option<Duration> {
+/// How long it takes until both ends are established and the initiator knows of the other, `None` if longer than `most`; and the trace.
+fn time_to_confirm(suite: Suite, seed: u64, conditions: Conditions, most: Duration) -> (Option<Duration>, u64) {
     let (mut network, initiator, responder) = network(suite, seed, conditions);
     let is_confirmed = |network: &Network| {
         network.node(initiator).saw(Event::Confirmed) && network.node(responder).saw(Event::Established)
     };
-    network.run_until(is_confirmed, Instant::ORIGIN + most).then(|| network.now() - Instant::ORIGIN)
+    let is_in_time = network.run_until(is_confirmed, Instant::ORIGIN + most);
+    (is_in_time.then(|| network.now() - Instant::ORIGIN), network.trace_hash())
 }
 
 /// 100 ms for a round trip, and so much loss each way.
@@ -51,12 +54,21 @@ fn lossy(percent: u32) -> Conditions {
     }
 }
 
-/// How long handshakes take, in order.
+/// How long handshakes take, in order. So many per mille of them take no longer than what stands at that place.
 struct Distribution(Vec<Duration>);
 
 impl Distribution {
+    /// Runs 10,000 handshakes, each suite's under a luck of its own; and how many did not end in time.
+    fn measure(suite: Suite, percent: u32, most: Duration) -> (Self, usize) {
+        let place = Setup::SUITES.iter().position(|one| *one == suite).unwrap() as u64;
+        let runs = for_each_seed(10_000, |seed| time_to_confirm(suite, seed * 4 + place, lossy(percent), most));
+        let mut times: Vec<_> = runs.iter().filter_map(|(time, _)| *time).collect();
+        times.sort_unstable();
+        (Self(times), runs.iter().filter(|(time, _)| time.is_none()).count())
+    }
+
     fn at(&self, per_mille: usize) -> Duration {
-        self.0[(self.0.len() * per_mille / 1_000).min(self.0.len() - 1)]
+        self.0[(self.0.len() * per_mille).div_ceil(1_000).max(1) - 1]
     }
 }
 
@@ -71,14 +83,13 @@ impl std::fmt::Display for Distribution {
 #[test]
 fn handshakes_are_quick_where_a_third_is_lost() {
     for suite in Setup::SUITES {
-        let most = Duration::from_secs(20);
-        let measure = |seed| time_to_confirm(suite, seed, lossy(30), most).unwrap_or_else(|| panic!("seed {seed}"));
-        let mut times: Vec<_> = (0..campaign(10_000).into()).map(measure).collect();
-        times.sort_unstable();
-        let times = Distribution(times);
-        println!("{suite:?}: {times}");
+        let (times, missing) = Distribution::measure(suite, 30, Duration::from_secs(20));
+        report(format_args!("30% lost each way, {suite:?}: {times}"));
+        assert_eq!(missing, 0, "{suite:?}: {times}");
         let goal = Duration::from_secs(if suite.is_hybrid() { 6 } else { 5 });
-        assert!(times.at(990) <= goal, "{suite:?}: {times}");
+        // A hundred handshakes say little of the slowest one in a hundred.
+        let most = if is_full_campaign() { 990 } else { 950 };
+        assert!(times.at(most) <= goal, "{suite:?}: {times}");
     }
 }
 
@@ -86,10 +97,9 @@ fn handshakes_are_quick_where_a_third_is_lost() {
 #[test]
 fn handshakes_get_through_where_half_is_lost() {
     for suite in Setup::SUITES {
-        let seeds = campaign(10_000);
-        let most = Duration::from_secs(60);
-        let missing = (0..seeds.into()).filter(|seed| time_to_confirm(suite, *seed, lossy(50), most).is_none()).count();
-        assert!(missing <= seeds as usize / 10_000, "{suite:?}: {missing} of {seeds}");
+        let (times, missing) = Distribution::measure(suite, 50, Duration::from_secs(60));
+        report(format_args!("50% lost each way, {suite:?}: {times}; {missing} not within 60 s"));
+        assert!(missing <= campaign(10_000) as usize / 10_000, "{suite:?}: {missing}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aitcp::{Event, Instant, Limits, Role};
 use aitcp_testkit::simulator::{Fate, Injections, Meddler};
-use aitcp_testkit::{Address, Conditions, Datagram, Ecn, Loss, Probability, Rng, Setup, campaign};
+use aitcp_testkit::{Address, Conditions, Datagram, Ecn, Loss, Probability, Rng, Setup, for_each_seed};
 use talk::{Plan, Talk, setup};
 
 const MTU: u16 = 1_452;
@@ -39,7 +39,7 @@ fn lively(seed: u64) -> Setup {
 /// R-9.7-3, R-9.7-8: the initiator's address changes a few times, in the handshake or later; nothing is lost.
 #[test]
 fn a_nat_that_forgets_costs_nothing() {
-    for seed in 0..campaign(1_000).into() {
+    for_each_seed(1_000, |seed| {
         let mut rng = Rng::new(seed);
         let mut setup = lively(seed);
         if seed % 3 == 0 {
@@ -52,19 +52,21 @@ fn a_nat_that_forgets_costs_nothing() {
             talk.network.rebind(initiator);
         }
         talk.finish();
-    }
+        talk.network.trace_hash()
+    });
 }
 
 /// R-9.7-3, R-9.3-3: an initiator that has nothing to say is found again by its keepalive.
 #[test]
 fn a_silent_initiator_is_found_again() {
-    for seed in 0..campaign(1_000).into() {
+    for_each_seed(1_000, |seed| {
         let mut talk = Talk::new(&lively(seed), fair_path(), [Plan::SILENT, PLAN]);
         talk.run_for(Duration::from_millis(300 + seed % 200));
         let initiator = talk.id(Role::Initiator);
         talk.network.rebind(initiator);
         talk.finish();
-    }
+        talk.network.trace_hash()
+    });
 }
 
 /// R-9.7-3, R-9.7-4: copies of genuine packets that seem to come from elsewhere, and overtake them. Whoever is there gets no more than
@@ -72,7 +74,7 @@ fn a_silent_initiator_is_found_again() {
 #[test]
 fn copies_from_elsewhere_do_not_move_a_session() {
     const ELSEWHERE: Address = Address(4_000);
-    for seed in 0..campaign(1_000).into() {
+    for_each_seed(1_000, |seed| {
         let mut talk = Talk::new(&setup(seed, MTU), path(), [PLAN; 2]);
         let mut rng = Rng::new(seed);
         let responder = talk.network.address(talk.id(Role::Responder));
@@ -85,20 +87,22 @@ fn copies_from_elsewhere_do_not_move_a_session() {
         let node = talk.id(Role::Responder);
         talk.network.add_check(move |network, _| assert!(network.amplification(node, ELSEWHERE) <= 3.0));
         talk.finish();
-    }
+        talk.network.trace_hash()
+    });
 }
 
 /// Somebody on the path drops, delays, alters, reflects and repeats datagrams, gives them other senders and makes some up, from the first
 /// one on.
 #[test]
 fn a_meddler_stops_nothing() {
-    for seed in 0..campaign(1_000).into() {
+    for_each_seed(1_000, |seed| {
         let mut setup = lively(seed);
         setup.set_suite(Setup::SUITES[usize::try_from(seed % 4).unwrap()]);
         let mut talk = Talk::new(&setup, fair_path(), [PLAN; 2]);
         talk.network.set_adversary(Meddler::new(seed, Probability::percent(20)));
         talk.finish();
-    }
+        talk.network.trace_hash()
+    });
 }
 
 /// R-8.10-10: the carrier says more than the path carries.
@@ -117,7 +121,8 @@ fn a_path_may_carry_less_than_its_carrier_says() {
 /// R-8.10-10: large datagrams pass, and then no more: what is on its way is sent again in smaller ones.
 #[test]
 fn a_black_hole_that_opens_swallows_nothing_for_good() {
-    for seed in 0..campaign(100).into() {
+    for_each_seed(100, |seed| {
+        let mut traces = Vec::new();
         for says in [1_452, 9_000] {
             let plan = Plan { messages: 4_000, ..PLAN };
             let mut talk = Talk::new(&setup(seed, says), path(), [plan; 2]);
@@ -129,8 +134,10 @@ fn a_black_hole_that_opens_swallows_nothing_for_good() {
             talk.finish();
             assert!(talk.network.now() - begun < Duration::from_secs(60), "{talk:?}");
             assert!(talk.end(Role::Initiator).session.stats().path.unwrap().mtu <= 1_300);
+            traces.push(talk.network.trace_hash());
         }
-    }
+        traces
+    });
 }
 
 /// A box that takes marks off is found out, and nothing is marked any more; one that puts them on slows the sender down, and nothing

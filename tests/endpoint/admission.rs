@@ -8,7 +8,7 @@ use aitcp::{
     Rate, RefuseCode, Retry,
 };
 
-use aitcp_testkit::forge::Hello;
+use aitcp_testkit::forge::{Header, Hello, Kind};
 
 use super::{CLIENT, NOW, SERVER, Two, client, events, id, seed, sent, server, serving};
 
@@ -204,6 +204,40 @@ fn beyond_their_rate_hellos_need_a_cookie_or_are_dropped() {
     two.now = NOW + Duration::from_secs(1);
     assert_eq!(two.up(CLIENT, &hellos[2]), Disposition::Handled);
     assert_eq!(two.server.stats().over_rate, 1);
+}
+
+/// R-6.11-2: whoever has shown its address is admitted although those who have not use up what is theirs, and the other way round.
+#[test]
+fn hellos_with_a_cookie_and_without_have_budgets_of_their_own() {
+    let slow = Rate { per_second: 1, burst: 1 };
+    let mut two = Two::new(serving(limits(|limits| (limits.without_cookie, limits.with_cookie) = (slow, slow))));
+    (2..=6).for_each(|identity| _ = two.connect(identity));
+    let hellos = two.said_by_client();
+    assert_eq!(two.up(CLIENT, &hellos[0]), Disposition::Handled);
+    for hello in &hellos[1..=3] {
+        assert_eq!(two.up(CLIENT, hello), Disposition::Discarded(Discarded::CookieWanted));
+    }
+    let retries = two.said_by_server();
+    retries
+        .iter()
+        .filter(|(_, packet)| Header::read(packet).kind == Kind::Retry)
+        .for_each(|(_, packet)| _ = two.down(packet));
+    let with_cookie = two.said_by_client();
+    assert_eq!(with_cookie.len(), 3);
+    assert_eq!(two.up(CLIENT, &with_cookie[0]), Disposition::Handled, "there is one for it, and none without a cookie");
+    for hello in &with_cookie[1..] {
+        assert_eq!(two.up(CLIENT, hello), Disposition::Discarded(Discarded::Busy));
+    }
+    let stats = two.server.stats();
+    assert_eq!((stats.accepted, stats.retries, stats.cookies_valid, stats.over_rate), (2, 3, 3, 2));
+    two.now = NOW + Duration::from_secs(1);
+    assert_eq!(
+        two.up(CLIENT, &hellos[4]),
+        Disposition::Handled,
+        "what is for those without is not used by those with one"
+    );
+    assert_eq!(two.up(CLIENT, &with_cookie[1]), Disposition::Handled);
+    assert_eq!(two.up(CLIENT, &with_cookie[2]), Disposition::Discarded(Discarded::Busy));
 }
 
 #[test]

@@ -42,6 +42,37 @@ fn a_session_that_is_over_goes_and_its_handle_finds_nothing() {
     assert_eq!(two.client.handles().collect::<Vec<_>>(), [second]);
 }
 
+/// The next session stands where the last one stood, and nothing that is done by the old handle reaches it.
+#[test]
+fn a_stale_handle_does_nothing_to_who_came_after() {
+    let mut two = default();
+    let mut limits = EndpointLimits::default();
+    limits.sessions = 1;
+    let config = aitcp::EndpointConfig::new().with_limits(limits);
+    two.client = aitcp::Endpoint::new(NOW, config, super::seed(2)).unwrap();
+    let stale = two.connect(2);
+    two.carry();
+    two.client.session_mut(two.now, stale).unwrap().close(two.now, 7, "bye");
+    two.carry();
+    events(&mut two.client);
+    two.wait();
+    let handle = two.connect(3);
+    two.carry();
+    assert_eq!(events(&mut two.client), [(handle, Event::Established), (handle, Event::Confirmed)]);
+    let before = aitcp::testing::state_digest(two.client.session(handle).unwrap());
+    let stats = two.client.stats();
+
+    assert!(two.client.session(stale).is_none() && two.client.session_mut(two.now, stale).is_none());
+    assert_eq!((two.client.hold(stale), two.client.route(stale)), (false, None));
+    two.client.release(stale);
+    two.client.handle_link_lost(two.now, stale);
+    assert_eq!(two.client.handle_stream(two.now, stale, &mut [10, 1, 2]).consumed, 3);
+    assert_eq!(two.client.poll_transmit_stream(two.now, stale, &mut [0; 2_000]), Ok(None));
+    assert_eq!((two.client.poll_event(), two.client.poll_stream()), (None, None));
+    let after = aitcp::testing::state_digest(two.client.session(handle).unwrap());
+    assert_eq!((after, two.client.stats()), (before, stats));
+}
+
 #[test]
 fn a_session_that_is_held_stays_after_its_end_until_it_is_released() {
     let mut two = default();

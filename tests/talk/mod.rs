@@ -321,6 +321,12 @@ impl Talk {
         self.compare();
     }
 
+    /// How many whole messages an end has got.
+    pub(crate) fn delivered(&self, role: Role) -> usize {
+        // The last one of each stream is not complete.
+        self.end(role).application.receiving.values().map(|receiving| receiving.messages.len() - 1).sum()
+    }
+
     /// Lets them talk for a while.
     pub(crate) fn run_for(&mut self, duration: Duration) {
         self.network.run_for(duration);

@@ -38,6 +38,9 @@ enum Purpose {
     Ordinary,
     /// Acknowledgements and nothing else: the window is used up, or there is nothing more.
     Acknowledge,
+    /// A Ping and nothing else but acknowledgements: the window is used up, and the peer is to know all the same that this end lives
+    /// (R-9.3-3). The answer also tells what has become of the packets before it.
+    Ping,
     /// Answers to challenges on a path, at once and whatever is in flight: the peer may be about to give it up. There is nothing else in
     /// them: they are no longer than what they answer, or not by much, so that nobody is flooded with them (R-9.7-1).
     Answer(PathId),
@@ -142,8 +145,12 @@ impl Session {
         let wants = has_output || !side.best_effort.outgoing.is_empty();
         let probes = delivery.recovery.probes_due() > 0;
         let size = delivery.recovery.packet_size();
-        if (wants || probes) && delivery.recovery.may_send(size, now) == Leave::Now {
-            return Some(Purpose::Ordinary);
+        if wants || probes {
+            match delivery.recovery.may_send(size, now) {
+                Leave::Now => return Some(Purpose::Ordinary),
+                Leave::Blocked if self.ping_due => return Some(Purpose::Ping),
+                Leave::Blocked | Leave::At(_) => {}
+            }
         }
         (delivery.timing.is_due(now) && has_room).then_some(Purpose::Acknowledge)
     }
@@ -185,6 +192,10 @@ impl Session {
         let mut pads_to = None;
         match purpose {
             Purpose::Acknowledge => {}
+            Purpose::Ping => {
+                self.ping_due = false;
+                let _ = payload.control(&Control::Ping);
+            }
             Purpose::Answer(to) => {
                 side.paths.take_responses(to, |data| payload.control(&Control::PathResponse { data }));
             }
@@ -254,18 +265,17 @@ impl Session {
         Some(Written { len, path, ecn, may_go_on })
     }
 
-    /// Where probes are due there has to be room for them; and where there is nothing new to say, what has waited longest for its
-    /// acknowledgement is said once more (RFC 9002, section 6.2.4).
+    /// Where probes are due, or a Ping that does not wait, there has to be room for them; and where there is nothing new to say in a
+    /// probe, what has waited longest for its acknowledgement is said once more (RFC 9002, section 6.2.4).
     fn repeat_what_waits_longest(&mut self, purpose: Purpose) {
         let (has_output, now) = (self.has_output(), self.now);
         let delivery = self.datagrams.as_mut().and_then(|side| side.delivery.as_mut());
-        if let Some(delivery) = delivery
-            && purpose == Purpose::Ordinary
-            && delivery.recovery.probes_due() > 0
-        {
+        let Some(delivery) = delivery else { return };
+        let probes = purpose == Purpose::Ordinary && delivery.recovery.probes_due() > 0;
+        if probes || purpose == Purpose::Ping {
             let mut fates = Fates::new(&mut self.streams, &mut self.shutdown, &mut delivery.received);
             delivery.recovery.make_room(now, &mut fates);
-            if !has_output {
+            if probes && !has_output {
                 delivery.recovery.repeat_oldest(&mut fates);
             }
         }

@@ -45,7 +45,7 @@ mod setup;
 pub mod simulator;
 mod stream_link;
 
-pub use campaign::{campaign, is_full_campaign};
+pub use campaign::{campaign, for_each_seed, is_full_campaign, report};
 pub use clock::Clock;
 pub use datagram_link::{Address, Conditions, Datagram, DatagramLink, Ecn, LinkStats, Loss, Probability};
 pub use end::End;

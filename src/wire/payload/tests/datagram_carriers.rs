@@ -142,6 +142,8 @@ fn there_are_at_most_32_ranges() {
     let ranges = |count: u64| (0..count).rev().map(|at| (at * 2, at * 2)).collect::<Vec<_>>();
     assert_eq!(acks_of(&ranges(32)), Ok(()));
     assert_eq!(acks_of(&ranges(33)), Err(PayloadError::Malformed));
+    // More than any packet holds.
+    assert_eq!(acks_of(&ranges(100_000)), Err(PayloadError::Malformed));
 
     let contents = Contents { acks: ranges(40).iter().map(|(at, _)| *at..=*at).collect(), ..Contents::default() };
     let (payload, written) = contents.write(1_200, 0).unwrap();
