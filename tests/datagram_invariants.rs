@@ -200,7 +200,11 @@ impl Run {
                 .jump_clock_back(if self.rng.below(2) == 0 { initiator } else { responder }, Duration::from_secs(7));
         }
         if all || self.fault == Fault::SmallerMtu {
-            self.wait(400);
+            // Large datagrams pass at first.
+            let is_large = |network: &Simulator<Watched>| {
+                network.node(initiator).session().stats().path.is_some_and(|path| path.mtu > 1_300)
+            };
+            self.network.run_until(is_large, self.network.now() + Duration::from_secs(1));
             let conditions = Conditions { mtu: Some(1_300), ..self.fault.conditions() };
             self.network.set_all_conditions(conditions);
         }
@@ -212,9 +216,13 @@ impl Run {
     /// The responder dies with all that it knew, and one that knows nothing takes its place. The initiator finds out and begins anew.
     fn crash_and_restart(&mut self) {
         let Self { initiator, responder, messages, .. } = *self;
+        // Before there is a session, a Hello that is said again finds the one that has taken its place.
+        let is_up = |network: &Simulator<Watched>| network.node(initiator).is_established;
+        assert!(self.network.run_until(is_up, Instant::ORIGIN + Duration::from_secs(60)));
         self.wait(150);
         self.network.crash(responder);
-        self.wait(1_000);
+        // So that what takes its place waits longer for a Hello than the initiator does for its confirmation.
+        self.network.run_for(Duration::from_secs(2));
         self.setup.seed += 1 << 32;
         let now = self.network.now();
         self.network.restart(responder, Watched::new(&self.setup, Role::Responder, now, None, messages, 1));
@@ -236,19 +244,26 @@ impl Run {
         let deadline = self.network.now() + Duration::from_secs(600);
         let in_time = self.network.run_until(is_done, deadline);
         let stats = [initiator, responder].map(|node| self.network.node(node).session().stats());
-        assert!(in_time, "{:?}: {stats:?}", self.fault);
+        let closed = [initiator, responder].map(|node| self.network.node(node).closed);
+        assert!(in_time && closed == [None; 2], "{:?}: {closed:?} {stats:?}", self.fault);
         assert!(stats.iter().all(|stats| stats.unread == 0), "{stats:?}");
     }
 
-    /// The fault has really happened.
-    fn check_happened(&self) {
+    /// Whether the fault has really happened: now and then all is said before.
+    fn has_happened(&self) -> bool {
         let up = self.network.link_stats(self.initiator, self.responder);
         let down = self.network.link_stats(self.responder, self.initiator);
         let both = |count: fn(&LinkStats) -> u64| count(&up) > 0 && count(&down) > 0;
         let network = self.network.stats();
-        let has_happened = match self.fault {
+        match self.fault {
             Fault::Latency => self.network.now() > Instant::ORIGIN + Duration::from_secs(1),
-            Fault::Jitter | Fault::ClockForward | Fault::ClockBack | Fault::Delay => true,
+            Fault::Jitter => {
+                let path = self.network.node(self.initiator).session().stats().path;
+                path.is_some_and(|path| path.smoothed_rtt > 2 * LATENCY + Duration::from_millis(10))
+            }
+            Fault::ClockForward => self.clocks().iter().any(|clock| *clock > self.network.now()),
+            Fault::ClockBack => self.clocks().iter().any(|clock| *clock < self.network.now()),
+            Fault::Delay => up.reordered + down.reordered > 0,
             Fault::RandomLoss | Fault::BurstLoss => both(|link| link.lost),
             Fault::Reorder => both(|link| link.reordered),
             Fault::Duplicate => both(|link| link.duplicated),
@@ -264,9 +279,12 @@ impl Run {
             Fault::Inject | Fault::Replay => network.injected > 0,
             Fault::Reflect => self.network.link_stats(self.initiator, self.initiator).delivered > 0,
             Fault::SwapAddresses => self.network.traffic(self.responder, ELSEWHERE).received > 0,
-            Fault::Everything => up.lost > 0 && network.injected > 0 && network.undeliverable > 0,
-        };
-        assert!(has_happened, "{:?}: {up:?} {down:?} {network:?}", self.fault);
+            Fault::Everything => up.lost + down.lost > 0 && network.injected + network.withheld > 0,
+        }
+    }
+
+    fn clocks(&self) -> [Instant; 2] {
+        [self.initiator, self.responder].map(|node| self.network.now_at(node))
     }
 }
 
@@ -274,12 +292,13 @@ impl Run {
 #[test]
 fn whatever_happens_what_must_always_hold_holds() {
     for fault in Fault::ALL {
-        for_each_seed(200, |seed| {
+        let runs = for_each_seed(200, |seed| {
             let mut run = Run::new(fault, seed);
             run.act();
             run.finish();
-            run.check_happened();
-            run.network.trace_hash()
+            (run.has_happened(), run.network.trace_hash())
         });
+        let happened = runs.iter().filter(|(has_happened, _)| *has_happened).count();
+        assert!(happened * 10 >= runs.len() * 9, "{fault:?} in {happened} of {} runs", runs.len());
     }
 }

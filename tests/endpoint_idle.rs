@@ -45,7 +45,7 @@ impl Crowd {
     fn new(sessions: u32) -> Self {
         let unlimited = Rate { per_second: 1 << 30, burst: 1 << 30 };
         let mut limits = EndpointLimits::default();
-        (limits.sessions, limits.sessions_per_peer, limits.retry) = (sessions, sessions, Retry::Never);
+        (limits.sessions, limits.sessions_per_peer, limits.retry) = (sessions, BATCH, Retry::Never);
         (limits.half_opens_per_address, limits.without_cookie) = (BATCH, unlimited);
         let server = ServerConfig::new(key(1), Admission::Any, &["test/1"])
             .with_suites(&[Suite::X25519ChaCha20Poly1305])
@@ -64,14 +64,16 @@ impl Crowd {
         crowd
     }
 
-    /// Brings clients from one address; those before them are heard of no more.
+    /// Brings clients of one identity from one address; those before them are heard of no more.
     fn bring(&mut self, count: u32) {
         self.address += 1;
         let mut seed = [3; 32];
         seed[..8].copy_from_slice(&self.address.to_le_bytes());
         self.clients = Endpoint::new(self.now, EndpointConfig::new(), Seed::new(seed).unwrap()).unwrap();
-        let client =
-            ClientConfig::new(key(2), "test/1").with_suites(&[Suite::X25519ChaCha20Poly1305]).with_timeouts(timeouts());
+        let identity = IdentityKey::from_seed(&RustCrypto, seed).unwrap();
+        let client = ClientConfig::new(identity, "test/1")
+            .with_suites(&[Suite::X25519ChaCha20Poly1305])
+            .with_timeouts(timeouts());
         let (client, expect) = (Arc::new(client), Expect::Pinned(key(1).peer_id()));
         let connect = |_| self.clients.connect(self.now, Arc::clone(&client), expect, 0).unwrap();
         self.client_handles = (0..count).map(connect).collect();
@@ -80,7 +82,7 @@ impl Crowd {
         while self.now < end {
             self.carry();
             while self.server.poll_event().or(self.clients.poll_event()).is_some() {}
-            self.now = self.now + Duration::from_millis(25);
+            self.now = self.now + Duration::from_millis(50);
             self.server.handle_timeout(self.now);
             self.clients.handle_timeout(self.now);
         }

@@ -206,12 +206,12 @@ mod tests {
 
     #[test]
     fn a_leap_around_the_ring_leaves_nothing_behind() {
-        for leap in [64 * 32, 64 * 33, 64 * 34, 64 * 66, u64::MAX - 2_047] {
+        for leap in (1..64 * 36).chain([64 * 66, u64::MAX - 2_047]) {
             let mut guard = ReplayGuard::new();
             (0..2_048).for_each(|number| guard.mark(number));
             guard.mark(2_047 + leap);
             let fresh = (0..2_048).filter(|back| guard.check(2_047 + leap - back)).count() as u64;
-            assert_eq!(fresh, 2_047, "after a leap of {leap}");
+            assert_eq!(fresh, leap.min(2_048) - 1, "after a leap of {leap}");
         }
     }
 
