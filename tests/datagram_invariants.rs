@@ -154,7 +154,7 @@ impl Run {
         let mut setup = Setup { carrier: Carrier::Datagram { mtu: MTU }, seed, ..Setup::default() };
         setup.set_suite(Setup::SUITES[usize::try_from(seed % 4).unwrap()]);
         let (limits, messages) =
-            if seed % 2 == 0 { (Limits::small(), MESSAGES[0]) } else { (Limits::default(), MESSAGES[1]) };
+            if seed.is_multiple_of(2) { (Limits::small(), MESSAGES[0]) } else { (Limits::default(), MESSAGES[1]) };
         setup.set_limits(limits);
         setup.initiator.timeouts.keepalive = Some(Duration::from_secs(1));
         let mut network = Simulator::new(seed);
