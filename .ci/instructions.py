@@ -62,7 +62,7 @@ def one_byte_at_a_time(program):
 def adversarial_work(program):
     def per_datagram(kind):
         # Packets of a handshake take a hundred times as long, and differ less from each other.
-        few, many = (100, 600) if kind.startswith(("data", "sealed")) else (20, 120)
+        few, many = (100, 600) if kind.startswith(("data", "sealed")) else (10, 60)
         return (instructions(program, kind, many) - instructions(program, kind, few)) / (many - few)
 
     for genuine, attacks in GENUINE.items():

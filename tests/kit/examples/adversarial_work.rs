@@ -22,7 +22,7 @@ use aitcp_testkit::{Rng, Setup};
 /// How many packets are made, whatever the count: so that two counts differ by the feeding alone.
 const PACKETS: usize = 600;
 /// The same where each packet takes a session of its own to make.
-const ANSWERS: usize = 120;
+const ANSWERS: usize = 60;
 const MESSAGE: usize = 1_000;
 const NOW: Instant = Instant::ORIGIN;
 
