@@ -236,6 +236,7 @@ named_codes! {
         VerdictTimeout = 12, "no verdict on this peer was given in time";
         IdleTimeout = 13, "idle for too long";
         KeysExhausted = 14, "the link's keys are used up";
+        MalformedMessage = 15, "a message of the link's own stream that is not well formed";
     }
 }
 

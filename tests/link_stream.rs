@@ -69,7 +69,7 @@ fn a_message_has_its_form_or_a_kind_that_is_not_known() {
         &new_ticket(&[]),
         &new_ticket(&[7; 513]),
     ] {
-        assert_eq!(outcomes(Role::Initiator, bad, 1), rule(ProtocolCode::MalformedPayload), "{bad:?}");
+        assert_eq!(outcomes(Role::Initiator, bad, 1), rule(ProtocolCode::MalformedMessage), "{bad:?}");
     }
     for kind in [0, 2, 200, 255] {
         assert_eq!(outcomes(Role::Initiator, &message(kind, &[0xFF; 40]), 1), [None; 2]);

@@ -384,7 +384,7 @@ fn every_byte_of_a_payload() {
         let plaintext = payload.table().build();
         let mut hostile = state.reach();
         for at in 0..plaintext.len() {
-            for value in (0..=u8::MAX).filter(|value| is_full_campaign() || value.count_ones() == 1 || value % 83 == 3)
+            for value in (0..=u8::MAX).filter(|value| is_full_campaign() || value.count_ones() <= 1 || value % 83 == 3)
             {
                 if hostile.victim.session.close_reason().is_some() {
                     hostile = state.reach();

@@ -155,7 +155,7 @@ impl Session {
     /// Acts on what the peer's session says on the link's own stream.
     pub(super) fn handle_link_messages(&mut self) -> Result<(), ProtocolCode> {
         while let Some(message) = self.streams.poll_link_message() {
-            match LinkMessage::parse(&message).map_err(|_| ProtocolCode::MalformedPayload)? {
+            match LinkMessage::parse(&message).map_err(|_| ProtocolCode::MalformedMessage)? {
                 LinkMessage::NewTicket { ticket, nonce } => self.keep_ticket(ticket, nonce)?,
                 LinkMessage::Unknown => {}
             }
