@@ -71,7 +71,7 @@ impl<A: Address> Endpoint<A> {
     }
 
     fn decide(&mut self, server: &ServerConfig, from: Route<A>, hello: &Screened<'_>) -> Result<(), Discarded> {
-        let has_room = self.has_room() && !self.is_shutting_down;
+        let has_room = self.has_room(&server.shared.limits) && !self.is_shutting_down;
         let Self { gate, config, generator, stats, now, .. } = self;
         let decided = gate.decide(*now, config, server, hello, from.remote, has_room, generator, stats);
         decided.map_err(|Turned { answer, why }| {

@@ -132,6 +132,13 @@ pub struct EndpointLimits {
     pub half_opens_per_address: u32,
     /// Sessions at a time with one peer, above which one that the peer begins is not admitted: at least 1.
     pub sessions_per_peer: u32,
+    /// How much heap all sessions together may take whose peers have proved who they are, in bytes. A session counts as
+    /// [`Limits::max_bytes`](crate::Limits::max_bytes) of its configuration says, whatever it takes at the moment; handshakes do not, for which
+    /// there is `half_opens`. One more session than that is not begun, or not admitted. [`u64::MAX`], as by default: as much as `sessions`
+    /// allows.
+    pub bytes: u64,
+    /// How much of that the sessions with one peer may take, above which one that the peer begins is not admitted.
+    pub bytes_per_peer: u64,
     /// Identities that can be [revoked](super::Endpoint::revoke) at a time.
     pub revoked: u32,
     /// When Hellos are answered with a Retry.
@@ -152,6 +159,8 @@ impl Default for EndpointLimits {
             half_opens: 2_048,
             half_opens_per_address: 64,
             sessions_per_peer: 64,
+            bytes: u64::MAX,
+            bytes_per_peer: u64::MAX,
             revoked: 65_536,
             retry: Retry::WhenBusy { half_opens: 512 },
             without_cookie: Rate { per_second: 1_000, burst: 500 },

@@ -22,7 +22,7 @@ impl<A: Address> Endpoint<A> {
             return Err(TooManyRevoked);
         }
         self.revoked.insert(peer);
-        let handles: Vec<_> = self.sessions_with(peer).filter_map(|place| self.sessions.handle_at(place)).collect();
+        let handles: Vec<_> = self.peers.of(peer).filter_map(|place| self.sessions.handle_at(place)).collect();
         for handle in handles.iter().copied() {
             if let Some(hosted) = self.sessions.get_mut(handle) {
                 hosted.session.refuse_peer(self.now);
@@ -101,8 +101,7 @@ impl<A: Address> Endpoint<A> {
         let asked = session.peer_in_question().map(|info| info.peer);
         let Some(peer) = session.living_peer().or(asked).filter(|peer| hosted.peer != Some(*peer)) else { return };
         let is_new = session.is_accepted();
-        let most = self.config.limits.sessions_per_peer as usize;
-        let has_too_many = is_new && self.sessions_with(peer).take(most).count() >= most;
+        let has_too_many = is_new && !self.may_have_one_more(peer, session.most_bytes());
         if !has_too_many && !self.revoked.contains(&peer) {
             return;
         }
@@ -122,19 +121,22 @@ impl<A: Address> Endpoint<A> {
         }
         let peer = hosted.session.living_peer();
         if peer != hosted.peer {
-            let former = core::mem::replace(&mut hosted.peer, peer);
+            let (former, bytes) = (core::mem::replace(&mut hosted.peer, peer), hosted.session.most_bytes());
             if let Some(former) = former {
-                self.by_peer.remove(&(former, handle.index));
+                self.peers.remove(former, handle.index, bytes);
             }
             if let Some(peer) = peer {
-                self.by_peer.insert((peer, handle.index));
+                self.peers.insert(peer, handle.index, bytes);
             }
         }
     }
 
-    /// The places of the living sessions with a peer.
-    fn sessions_with(&self, peer: PeerId) -> impl Iterator<Item = u32> {
-        self.by_peer.range((peer, 0)..=(peer, u32::MAX)).map(|(_, place)| *place)
+    /// Whether a peer may have another session, which may take so many bytes (R-6.11-6).
+    fn may_have_one_more(&self, peer: PeerId, bytes: u64) -> bool {
+        let (limits, has) = (&self.config.limits, self.peers.use_of(peer));
+        has.sessions < limits.sessions_per_peer
+            && has.bytes.saturating_add(bytes) <= limits.bytes_per_peer
+            && self.peers.bytes().saturating_add(bytes) <= limits.bytes
     }
 
     /// A session goes, and everything that leads to it.
@@ -152,7 +154,7 @@ impl<A: Address> Endpoint<A> {
             self.gate.leave(hosted.begun_at);
         }
         if let Some(peer) = hosted.peer {
-            self.by_peer.remove(&(peer, place));
+            self.peers.remove(peer, place, hosted.session.most_bytes());
         }
     }
 }

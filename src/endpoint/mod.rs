@@ -25,6 +25,7 @@ mod deadline_heap;
 mod driving;
 mod ending;
 mod id_map;
+mod peers;
 mod ready_queue;
 mod route;
 mod routes;
@@ -51,7 +52,7 @@ pub use slab::Handle;
 pub use stats::EndpointStats;
 pub use streams::StreamTask;
 
-use crate::config::{Carrier, ClientConfig, Expect, ServerConfig};
+use crate::config::{Carrier, ClientConfig, Expect, Limits, ServerConfig};
 use crate::crypto::generator::Generator;
 use crate::crypto::hash::HASH_LEN;
 use crate::error::{BeginError, ConfigError};
@@ -64,6 +65,7 @@ use admission::Gate;
 use agenda::Agenda;
 use answers::Answers;
 use connection_id::ConnectionIds;
+use peers::Peers;
 use route::KnownPaths;
 use routes::Routes;
 use slab::Slab;
@@ -149,8 +151,7 @@ pub struct Endpoint<A: Address> {
     /// What tickets are sealed with.
     ticket_keys: TicketKeys,
     agenda: Agenda,
-    /// The living sessions whose peers have proved who they are, by peer and place.
-    by_peer: BTreeSet<(PeerId, u32)>,
+    peers: Peers,
     revoked: BTreeSet<PeerId>,
     is_shutting_down: bool,
     stats: EndpointStats,
@@ -194,7 +195,7 @@ impl<A: Address> Endpoint<A> {
             answers: Answers::new(),
             ticket_keys: TicketKeys::new(now, Seed::draw(&mut generator)),
             agenda: Agenda::new(),
-            by_peer: BTreeSet::new(),
+            peers: Peers::default(),
             revoked: BTreeSet::new(),
             is_shutting_down: false,
             stats: EndpointStats::default(),
@@ -227,7 +228,7 @@ impl<A: Address> Endpoint<A> {
         self.advance(now);
         let carrier = self.config.carrier();
         config.validate(carrier)?;
-        self.check_beginning(target.0)?;
+        self.check_beginning(target.0, &config.shared.limits)?;
         let id = self.draw_id().ok_or(BeginError::Full)?;
         let seed = Seed::draw(&mut self.generator);
         let session = Session::initiate(self.now, config, target, carrier, seed, Some(id));
@@ -256,7 +257,7 @@ impl<A: Address> Endpoint<A> {
     ) -> Result<Handle, BeginError> {
         self.advance(now);
         config.validate(Carrier::Stream)?;
-        self.check_beginning(target.0)?;
+        self.check_beginning(target.0, &config.shared.limits)?;
         let seed = Seed::draw(&mut self.generator);
         let session = Session::initiate(self.now, config, target, Carrier::Stream, seed, None);
         self.begin(Hosted::own(session)).ok_or(BeginError::Full)
@@ -273,7 +274,7 @@ impl<A: Address> Endpoint<A> {
         if self.is_shutting_down {
             return Err(BeginError::ShuttingDown);
         }
-        if !self.has_room() || !self.gate.enter(&self.config.limits) {
+        if !self.has_room(&config.shared.limits) || !self.gate.enter(&self.config.limits) {
             return Err(BeginError::Full);
         }
         let seed = Seed::draw(&mut self.generator);
@@ -329,18 +330,20 @@ impl<A: Address> Endpoint<A> {
         self.now = self.now.max(now);
     }
 
-    fn has_room(&self) -> bool {
-        self.sessions.len() < self.config.limits.sessions
+    /// Whether there is room for one session more, with these limits.
+    fn has_room(&self, limits: &Limits) -> bool {
+        let bytes = self.peers.bytes().saturating_add(limits.max_bytes() as u64);
+        self.sessions.len() < self.config.limits.sessions && bytes <= self.config.limits.bytes
     }
 
-    fn check_beginning(&self, expect: Expect) -> Result<(), BeginError> {
+    fn check_beginning(&self, expect: Expect, limits: &Limits) -> Result<(), BeginError> {
         if self.is_shutting_down {
             return Err(BeginError::ShuttingDown);
         }
         if matches!(expect, Expect::Pinned(peer) if self.revoked.contains(&peer)) {
             return Err(BeginError::Revoked);
         }
-        if self.has_room() { Ok(()) } else { Err(BeginError::Full) }
+        if self.has_room(limits) { Ok(()) } else { Err(BeginError::Full) }
     }
 
     /// A connection id that is free.

@@ -111,17 +111,17 @@ fn waking_at_the_deadlines_alone_ends_every_session_in_time() {
         assert!(at <= NOW + Duration::from_secs(3));
     }
     assert_eq!((ended, endpoint.is_idle()), (50, true));
-    assert!(endpoint.routes.by_connection_id(1).is_none() && endpoint.by_peer.is_empty());
+    assert!(endpoint.routes.by_connection_id(1).is_none() && endpoint.peers.is_empty());
 }
 
 /// Whatever the endpoint keeps by the side is what its sessions say when they are asked one by one.
 fn check(endpoint: &Endpoint<u64>) {
     let mut half_opens = 0;
-    let mut by_peer = BTreeSet::new();
+    let mut peers = Peers::default();
     for (handle, hosted) in endpoint.sessions.iter() {
         let place = handle.index;
         half_opens += u32::from(hosted.is_half_open);
-        by_peer.extend(hosted.peer.map(|peer| (peer, place)));
+        hosted.peer.iter().for_each(|peer| peers.insert(*peer, place, hosted.session.most_bytes()));
         assert_eq!(endpoint.agenda.deadlines.get(place), hosted.session.poll_timeout());
         if let Some(id) = hosted.connection_id {
             assert_eq!(endpoint.routes.by_connection_id(id.get()), Some(place));
@@ -135,7 +135,7 @@ fn check(endpoint: &Endpoint<u64>) {
         assert!(!hosted.session.has_end_to_tell() || !hosted.is_announced || waits[0], "its end waits to be told");
     }
     let sessions = endpoint.sessions.len() as usize;
-    assert_eq!((endpoint.gate.half_opens(), &endpoint.by_peer), (half_opens, &by_peer));
+    assert_eq!((endpoint.gate.half_opens(), &endpoint.peers), (half_opens, &peers));
     assert!(endpoint.agenda.deadlines.len() <= sessions && endpoint.stats().sessions as usize == sessions);
 }
 

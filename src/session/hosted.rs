@@ -59,6 +59,11 @@ impl Session {
         self.is_drained() && self.info.is_none()
     }
 
+    /// How much heap it may take at the most.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.config.shared().limits.max_bytes() as u64
+    }
+
     /// Whether the peer began it.
     pub(crate) fn is_accepted(&self) -> bool {
         self.role() == Role::Responder

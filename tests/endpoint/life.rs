@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aitcp::{
-    BeginError, CloseReason, Direction, Ending, EndpointLimits, Event, Expect, ProtocolCode, Signer, TooManyRevoked,
-    Verdict,
+    BeginError, CloseReason, Direction, Ending, EndpointLimits, Event, Expect, Limits, ProtocolCode, Signer,
+    TooManyRevoked, Verdict,
 };
 
 use super::{CLIENT, NOW, SERVER, Two, client, events, id, key, server, serving};
@@ -167,6 +167,36 @@ fn a_peer_has_so_many_sessions_and_the_next_one_is_not_admitted() {
     let again = two.connect(2);
     two.carry();
     assert!(events(&mut two.client).contains(&(again, Event::Confirmed)));
+}
+
+/// R-6.11-6: what sessions may take is counted too, each with what its configuration allows it.
+#[test]
+fn sessions_have_so_many_bytes_and_a_peer_so_many_of_them() {
+    let each = Limits::default().max_bytes() as u64;
+    let limited = |all, of_one| {
+        let mut limits = EndpointLimits::default();
+        (limits.bytes, limits.bytes_per_peer) = (all, of_one);
+        Two::new(serving(limits))
+    };
+    let admitted = |two: &mut Two, identities: &[u8]| {
+        let handles: Vec<_> = identities.iter().map(|identity| two.connect(*identity)).collect();
+        two.carry();
+        let told = events(&mut two.client);
+        handles.into_iter().filter(|handle| told.contains(&(*handle, Event::Confirmed))).collect::<Vec<_>>()
+    };
+    assert_eq!(admitted(&mut limited(u64::MAX, 2 * each), &[2, 2, 2, 3, 3]).len(), 4);
+    assert_eq!(admitted(&mut limited(u64::MAX, 2 * each - 1), &[2, 2, 2, 3, 3]).len(), 2);
+
+    // Handshakes that were begun while there was room end in a verdict; later ones are not begun.
+    let mut two = limited(2 * each, u64::MAX);
+    let entered = admitted(&mut two, &[2, 3, 4]);
+    assert_eq!((entered.len(), two.server.stats().turned_away), (2, 1));
+    assert!(admitted(&mut two, &[5]).is_empty());
+    let own = two.server.connect(two.now, client(1), Expect::Pinned(id(9)), CLIENT);
+    assert_eq!(own, Err(BeginError::Full));
+    two.client.session_mut(two.now, entered[0]).unwrap().close(two.now, 0, "");
+    two.carry();
+    assert_eq!(admitted(&mut two, &[6]).len(), 1, "what one gives back another takes");
 }
 
 #[test]
